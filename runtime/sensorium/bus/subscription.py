@@ -1,0 +1,312 @@
+"""A subscription: one bounded mailbox with a delivery policy.
+
+``published = delivered + dropped + pending`` holds at every moment. An event that a publisher is
+still waiting to hand over (``waiting``) is not published yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from sensorium.delivery import DeliveryPolicy, DropReason, WhenFull
+from sensorium.errors import BusClosed, BusError
+from sensorium.events import NS_PER_MS, NS_PER_S, AnyEvent, EventClass
+
+SYSTEM_CAPACITY = 1024  # system events are few; a mailbox that holds more is not being read
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionStatistics:
+    """Counts since the subscription was made."""
+
+    name: str
+    pattern: str
+    policy: str
+    published: int
+    delivered: int
+    dropped: dict[str, int]
+    pending: int
+    waiting: int
+    """Events whose publishers wait for room; not counted as published."""
+
+
+class Subscription:
+    """A mailbox. Take events with ``async for event in subscription`` or :meth:`get`.
+
+    One reader at a time. ``async with`` unsubscribes at the end; what is pending then counts as
+    dropped (``closed``).
+    """
+
+    def __init__(
+        self,
+        pattern: str,
+        policy: DeliveryPolicy,
+        name: str,
+        now: Callable[[], int],
+        on_close: Callable[[Subscription], None],
+    ) -> None:
+        self.pattern = pattern
+        self.policy = policy
+        self.name = name
+        self.closed = False
+        self._now = now
+        self._on_close = on_close
+        self._queue: deque[AnyEvent] = deque()
+        self._system: deque[AnyEvent] = deque()
+        self._waiting: deque[tuple[AnyEvent, asyncio.Future[None]]] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._published = 0
+        self._delivered = 0
+        self._dropped: Counter[DropReason] = Counter()
+        self._next_allowed = 0  # ns: when a throttled mailbox takes the next event
+        # Below the limit an event is taken without looking. The limit is 0 while publishers wait
+        # (they come first) and in a throttled mailbox, which looks at every event.
+        self._limit = self._open_limit = 0 if policy.throttle_hz else policy.capacity
+        # True when taking the next event needs more than popping the queue.
+        self._careful = policy.max_age_ms is not None
+
+    # --- the publisher's side: called by the bus, never awaits -------------------------------
+
+    def offer(self, event: AnyEvent) -> asyncio.Future[None] | None:
+        """Accept, drop or hold ``event``; a future means that the publisher has to wait for it."""
+        queue = self._queue
+        if len(queue) < self._limit:
+            self._published += 1
+            queue.append(event)
+            if self._reader is not None:
+                self._wake()
+            return None
+        return self._offer_carefully(event)
+
+    def offer_system(self, event: AnyEvent) -> asyncio.Future[None] | None:
+        """Accept a system event ahead of everything else."""
+        if len(self._system) >= SYSTEM_CAPACITY:
+            return self._hold(event)
+        self._published += 1
+        self._careful = True
+        self._system.append(event)
+        self._wake()
+        return None
+
+    def _offer_carefully(self, event: AnyEvent) -> asyncio.Future[None] | None:
+        policy = self.policy
+        protected = self._is_protected(event)
+        if policy.throttle_hz and not protected:
+            if event.creation_time < self._next_allowed:
+                self._drop_incoming(DropReason.THROTTLED)
+                return None
+            self._next_allowed = event.creation_time + round(NS_PER_S / policy.throttle_hz)
+        full = len(self._queue) >= policy.capacity or bool(self._waiting)
+        if full:
+            if policy.when_full is WhenFull.BLOCK:
+                return self._hold(event)
+            victim = self._victim(event, protected)
+            if victim is None:
+                if protected:
+                    return self._hold(event)
+                self._drop_incoming(DropReason.FULL)
+                return None
+            del self._queue[victim]
+            self._dropped[_overflow_reason(policy)] += 1
+        self._published += 1
+        self._queue.append(event)
+        self._wake()
+        return None
+
+    def _victim(self, incoming: AnyEvent, protected: bool) -> int | None:
+        """Index of the event to give up for ``incoming``; None to give up the incoming one.
+
+        The oldest of those that are shed first: telemetry, then video, then audio.
+        """
+        best, index = (4 if protected else incoming.payload.shed), None
+        for position, held in enumerate(self._queue):
+            shed = held.payload.shed
+            if (shed < best or (shed == best and index is None)) and not self._is_protected(held):
+                best, index = shed, position
+        return index
+
+    def _is_protected(self, event: AnyEvent) -> bool:
+        guarantee = self.policy.guarantee
+        control = event.payload.event_class is not EventClass.DATA
+        return control or (guarantee is not None and guarantee(event))
+
+    def _drop_incoming(self, reason: DropReason) -> None:
+        self._published += 1
+        self._dropped[reason] += 1
+
+    def _hold(self, event: AnyEvent) -> asyncio.Future[None]:
+        """Queue the publisher: events of waiting publishers come in in the order of their calls."""
+        accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, accepted))
+        self._limit = 0
+        self._careful = True
+        return accepted
+
+    def withdraw(self, accepted: asyncio.Future[None]) -> None:
+        """A publisher that waited for ``accepted`` gave up; its event was never published."""
+        for position, (_, held) in enumerate(self._waiting):
+            if held is accepted:
+                del self._waiting[position]
+                self._admit_waiting()
+                return
+
+    # --- the subscriber's side ---------------------------------------------------------------
+
+    async def __aiter__(self) -> AsyncIterator[AnyEvent]:
+        queue = self._queue
+        while True:
+            while queue and not self._careful:
+                self._delivered += 1
+                yield queue.popleft()
+            try:
+                event = await self.get()
+            except BusClosed:
+                return
+            yield event
+
+    async def get(self) -> AnyEvent:
+        """The next event, waiting for it. Raises :class:`BusClosed` once closed."""
+        while True:
+            event = self.get_nowait()
+            if event is not None:
+                return event
+            if self.closed:
+                raise BusClosed(f"subscription {self.name!r} is closed")
+            await self.wait()
+
+    def get_nowait(self) -> AnyEvent | None:
+        """The next event if there is one: system events first."""
+        queue = self._queue
+        if not self._careful:
+            if not queue:
+                return None
+            self._delivered += 1
+            return queue.popleft()
+        if self._system:
+            event: AnyEvent | None = self._system.popleft()
+        else:
+            self._drop_too_old()
+            event = queue.popleft() if queue else None
+        self._admit_waiting()
+        self._careful = bool(self._system or self._waiting or self.policy.max_age_ms)
+        if event is not None:
+            self._delivered += 1
+        return event
+
+    async def wait(self) -> None:
+        """Return when there may be an event to take, or the mailbox was closed."""
+        if self._reader is not None:
+            raise BusError(f"subscription {self.name!r} has a reader already: one at a time")
+        reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._reader = reader
+        try:
+            await reader
+        finally:
+            if self._reader is reader:
+                self._reader = None
+
+    def share_reader(self, reader: asyncio.Future[None] | None) -> None:
+        """Let several mailboxes wake one reader (see :class:`sensorium.bus.merge.Merged`)."""
+        self._reader = reader
+
+    def peek(self) -> AnyEvent | None:
+        """The event that would be taken next, left where it is."""
+        if self._system:
+            return self._system[0]
+        if self.policy.max_age_ms is not None:
+            self._drop_too_old()
+        return self._queue[0] if self._queue else None
+
+    def discard(self, reason: DropReason, which: Callable[[AnyEvent], bool]) -> int:
+        """Give up pending data events for which ``which(event)`` is true; returns how many."""
+        kept = [e for e in self._queue if self._is_protected(e) or not which(e)]
+        gone = len(self._queue) - len(kept)
+        self._dropped[reason] += gone
+        self._queue.clear()
+        self._queue.extend(kept)
+        self._admit_waiting()
+        return gone
+
+    def close(self) -> None:
+        """Unsubscribe. Pending events count as dropped; waiting publishers go on."""
+        if self.closed:
+            return
+        self.closed = True
+        self._dropped[DropReason.CLOSED] += len(self._queue) + len(self._system)
+        self._queue.clear()
+        self._system.clear()
+        for _, accepted in self._waiting:
+            if not accepted.done():
+                accepted.set_result(None)
+        self._waiting.clear()
+        self._wake()
+        self._on_close(self)
+
+    async def __aenter__(self) -> Subscription:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pending(self) -> int:
+        """Events in the mailbox."""
+        return len(self._queue) + len(self._system)
+
+    def statistics(self) -> SubscriptionStatistics:
+        """Counts so far; ``published == delivered + sum(dropped.values()) + pending``."""
+        return SubscriptionStatistics(
+            name=self.name,
+            pattern=self.pattern,
+            policy=str(self.policy),
+            published=self._published,
+            delivered=self._delivered,
+            dropped={reason.value: n for reason, n in self._dropped.items() if n},
+            pending=self.pending,
+            waiting=len(self._waiting),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<Subscription {self.name!r} to {self.pattern!r} {self.policy} pending={self.pending}>"
+        )
+
+    def _drop_too_old(self) -> None:
+        limit = self.policy.max_age_ms
+        if limit is None:
+            return
+        oldest = self._now() - limit * NS_PER_MS
+        queue = self._queue
+        while queue and queue[0].originating_time < oldest and not self._is_protected(queue[0]):
+            queue.popleft()
+            self._dropped[DropReason.TOO_OLD] += 1
+
+    def _admit_waiting(self) -> None:
+        while self._waiting:
+            event, accepted = self._waiting[0]
+            if accepted.done():  # the publisher was cancelled and has not withdrawn yet
+                self._waiting.popleft()
+                continue
+            system = event.payload.event_class is EventClass.SYSTEM
+            lane, room = (
+                (self._system, SYSTEM_CAPACITY) if system else (self._queue, self.policy.capacity)
+            )
+            if len(lane) >= room:
+                return
+            self._waiting.popleft()
+            lane.append(event)
+            self._published += 1
+            accepted.set_result(None)
+        self._limit = self._open_limit
+
+    def _wake(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+
+
+def _overflow_reason(policy: DeliveryPolicy) -> DropReason:
+    return DropReason.SUPERSEDED if policy.capacity == 1 else DropReason.FULL

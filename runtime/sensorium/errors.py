@@ -1,0 +1,150 @@
+"""Every error Sensorium raises, in one tree.
+
+The facts of an error are attributes as well as words, so a supervisor decides by type and
+attribute, never by matching a message. ``retryable`` says whether trying again can help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class SensoriumError(Exception):
+    """Root of the tree. Catch this to catch everything Sensorium raises on purpose."""
+
+    retryable: ClassVar[bool] = False
+
+
+class SettingsError(SensoriumError):
+    """A settings file or value cannot be used. Raised while settings load.
+
+    ``key`` is the dotted key at fault (empty for the whole file), ``origin`` the file or
+    environment variable it came from.
+    """
+
+    def __init__(self, message: str, *, key: str = "", origin: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+        self.origin = origin
+
+
+class TopicError(SensoriumError):
+    """A topic or a topic pattern is malformed. Raised by the bus and by settings."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"bad topic {topic!r}: {reason}")
+        self.topic = topic
+
+
+class PayloadError(SensoriumError):
+    """A payload cannot be built, encoded or decoded. Raised at the borders (wire, JSON, files)."""
+
+
+class BusError(SensoriumError):
+    """Root of what the bus itself raises."""
+
+
+class BusClosed(BusError):
+    """The bus or the subscription was closed. Raised to publishers and waiting subscribers."""
+
+
+class MailboxFull(BusError):
+    """``publish_nowait`` met a mailbox that may drop nothing and has no room.
+
+    ``subscription`` names the mailbox.
+    """
+
+    retryable = True
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__(
+            f"mailbox {subscription!r} is full and drops nothing: await publish() instead"
+        )
+        self.subscription = subscription
+
+
+class PluginError(SensoriumError):
+    """A plugin could not be loaded or broke a rule of the hooks. ``plugin`` names it."""
+
+    def __init__(self, plugin: str, message: str) -> None:
+        super().__init__(f"plugin {plugin!r}: {message}")
+        self.plugin = plugin
+
+
+class DuplicateName(PluginError):
+    """Two plugins registered one name. Raised by a registry; the first registration stands."""
+
+
+class UnknownName(SensoriumError):
+    """A registry was asked for a name it does not hold; the message lists what it does hold."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], how_to_add: str) -> None:
+        names = sorted(known)
+        listed = ", ".join(names) if names else "none at all"
+        close = get_close_matches(name, names, n=1)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"no {kind} named {name!r}.{guess} There are: {listed}. {how_to_add}")
+        self.kind = kind
+        self.name = name
+        self.known = tuple(names)
+
+
+class ComponentError(SensoriumError):
+    """A component failed or was put together wrongly. ``component`` names it."""
+
+    def __init__(self, component: str, message: str) -> None:
+        super().__init__(f"component {component!r}: {message}")
+        self.component = component
+
+
+class SourceUnavailable(SensoriumError):
+    """A camera, microphone, file or URL cannot be opened, now. Retrying may help."""
+
+    retryable = True
+
+
+class BadInput(SensoriumError):
+    """A file or message is not what it should be (not an image, not audio, empty, too large)."""
+
+
+class MissingDependency(SensoriumError):
+    """A library or system package that a feature needs is absent; the message says the remedy."""
+
+    def __init__(self, feature: str, missing: str, remedy: str) -> None:
+        super().__init__(f"{feature} needs {missing}, which is not installed. {remedy}")
+        self.feature = feature
+        self.missing = missing
+        self.remedy = remedy
+
+
+class ModelError(SensoriumError):
+    """A model failed to load or to infer. ``model`` names it."""
+
+    def __init__(self, model: str, message: str) -> None:
+        super().__init__(f"model {model!r}: {message}")
+        self.model = model
+
+
+class ModelUnavailable(ModelError):
+    """Weights are not in the store and could not be fetched. Raised by the model store."""
+
+
+class ModelCorrupt(ModelError):
+    """A stored file does not have the size or hash of its manifest entry. Raised by the store."""
+
+
+class ShutdownTimeout(SensoriumError):
+    """A stage of shutdown ran out of time; ``blocking`` names who had not stopped."""
+
+    def __init__(self, stage: str, blocking: Iterable[str]) -> None:
+        self.stage = stage
+        self.blocking = tuple(blocking)
+        super().__init__(
+            f"shutdown stage {stage!r} timed out; still running: {', '.join(self.blocking)}"
+        )
+
+
+class Cancelled(SensoriumError):
+    """A request was cancelled before it finished (an interruption, a newer request)."""

@@ -1,0 +1,59 @@
+"""What a conversation is made of: turns, replies and their parts."""
+
+from __future__ import annotations
+
+from sensorium.delivery import DeliveryPolicy
+from sensorium.events import EventClass
+from sensorium.payloads.base import Payload, payload
+from sensorium.payloads.percepts import WorldState
+
+
+@payload("user_turn", event_class=EventClass.CONTROL)
+class UserTurn(Payload):
+    """The user finished saying something that wants an answer."""
+
+    text: str
+    spoken: bool = False
+    needs: tuple[str, ...] = ()
+    """Kinds of percept to be made on demand for this turn before it is answered: ``read``."""
+
+
+@payload("grounded_turn", event_class=EventClass.CONTROL)
+class GroundedTurn(Payload):
+    """A turn together with what is known of the world at that moment."""
+
+    turn: UserTurn
+    world: WorldState
+    missing: tuple[str, ...] = ()
+    """Needs of the turn that nobody met in time."""
+
+
+@payload("reply_part", policy=DeliveryPolicy.block(256))
+class ReplyPart(Payload):
+    """A few words more of a reply that is still being made."""
+
+    turn: str
+    """Id of the event that asked."""
+    text: str
+
+
+@payload("reply", event_class=EventClass.CONTROL)
+class Reply(Payload):
+    """A whole reply, after its last part."""
+
+    turn: str
+    """Id of the event that asked."""
+    text: str
+    finished: bool = True
+    """False when it was interrupted: ``text`` is then what was said so far."""
+
+
+@payload("speech_done", event_class=EventClass.CONTROL)
+class SpeechDone(Payload):
+    """A reply has been spoken (or written to a file) to its end."""
+
+    turn: str
+    seconds: float
+    """How much sound was made."""
+    path: str = ""
+    """The WAV file, where one was written."""

@@ -1,0 +1,84 @@
+"""What the runtime says of itself. System events jump every queue and are never dropped."""
+
+from __future__ import annotations
+
+from sensorium.delivery import DeliveryPolicy
+from sensorium.events import EventClass
+from sensorium.payloads.base import Payload, Shed, payload
+
+SYSTEM = EventClass.SYSTEM
+
+
+@payload("component_ready", event_class=SYSTEM)
+class ComponentReady(Payload):
+    """A component has set itself up and takes events."""
+
+    component: str
+
+
+@payload("component_failed", event_class=SYSTEM)
+class ComponentFailed(Payload):
+    """A component raised. What happens to it next is ``action``."""
+
+    component: str
+    error: str
+    """The error's type and message, for people."""
+    kind: str
+    """The error's type alone."""
+    action: str
+    """skip, restart, disable or stop."""
+    during: str
+    """setup, run, process or close."""
+    event: str = ""
+    """Id of the event it was busy with, if any."""
+
+
+@payload("component_ended", event_class=SYSTEM)
+class ComponentEnded(Payload):
+    """A component is done: a source reached its end, or a component was disabled."""
+
+    component: str
+    reason: str
+
+
+@payload("source_state", event_class=SYSTEM)
+class SourceState(Payload):
+    """A source lost its device, or has it back."""
+
+    component: str
+    state: str
+    """lost, retrying, restored or substituted."""
+    detail: str
+
+
+@payload("interrupted", event_class=SYSTEM)
+class Interrupted(Payload):
+    """Stop what is being said and planned, now: the user wants the floor."""
+
+    reason: str
+
+
+@payload("events_dropped", event_class=SYSTEM)
+class EventsDropped(Payload):
+    """A subscription gave events up since the last report."""
+
+    subscription: str
+    dropped: dict[str, int]
+    """By reason, since the last report."""
+
+
+@payload("loop_blocked", event_class=SYSTEM)
+class LoopBlocked(Payload):
+    """The event loop stood still, and where."""
+
+    seconds: float
+    stack: str
+
+
+@payload("metric", policy=DeliveryPolicy.drop_oldest(), shed=Shed.TELEMETRY)
+class Metric(Payload):
+    """One measured number; the first thing to be given up under overload."""
+
+    name: str
+    value: float
+    unit: str

@@ -1,0 +1,213 @@
+"""Loading plugins and collecting what they register.
+
+Nothing is loaded on import: :func:`load_plugins` is called by the command line, by workers and by
+tests, each choosing what to load.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+
+from sensorium.components import Actuator, Component, Fuser, Perceiver, Planner, Sink, Source
+from sensorium.errors import DuplicateName, PluginError, SensoriumError, UnknownName
+from sensorium.payloads.registry import PayloadRegistry
+from sensorium.plugins import hookspecs
+from sensorium.plugins.hookspecs import ErrorAction
+from sensorium.plugins.registry import Registry
+from sensorium.workers.model import Model
+
+GROUP = "sensorium"
+BUNDLED = ("bundled", "agents")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPlugin:
+    """One plugin as it stands after loading."""
+
+    name: str
+    origin: str
+    """Distribution and version, or the module."""
+    hooks: tuple[str, ...]
+    """Hooks it implements, without the prefix."""
+    error: str = ""
+    """Why it is not in use; empty when it is."""
+
+
+@dataclass
+class Plugins:
+    """The loaded plugins and everything they registered."""
+
+    payloads: PayloadRegistry = field(default_factory=PayloadRegistry)
+    models: Registry[Model[Any, Any]] = field(
+        default_factory=lambda: Registry("model", "sensorium_register_models", Model)
+    )
+    _kinds: dict[str, Registry[Any]] = field(
+        default_factory=lambda: {
+            "source": Registry("source", "sensorium_register_sources", Source),
+            "perceiver": Registry("perceiver", "sensorium_register_perceivers", Perceiver),
+            "fuser": Registry("fuser", "sensorium_register_fusers", Fuser),
+            "planner": Registry("planner", "sensorium_register_planners", Planner),
+            "actuator": Registry("actuator", "sensorium_register_actuators", Actuator),
+            "sink": Registry("sink", "sensorium_register_sinks", Sink),
+        }
+    )
+    manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager(GROUP))
+    loaded: list[LoadedPlugin] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> dict[str, Registry[Any]]:
+        """Component registries by kind: source, perceiver, fuser, planner, actuator, sink."""
+        return self._kinds
+
+    def component(self, name: str) -> type[Component]:
+        """The component class registered as ``name``, of whatever kind.
+
+        Raises :class:`UnknownName` with every name there is.
+        """
+        for registry in self._kinds.values():
+            if name in registry:
+                component: type[Component] = registry.get(name)
+                return component
+        known = [known for registry in self._kinds.values() for known in registry]
+        raise UnknownName(
+            "component", name, known, "Is its plugin installed? `sensorium plugins` lists them."
+        )
+
+    def on_component_error(
+        self, name: str, component: Component | None, error: Exception
+    ) -> ErrorAction | None:
+        """Ask the plugins what to do; a plugin that raises here is passed over."""
+        try:
+            action: ErrorAction | None = self.manager.hook.sensorium_on_component_error(
+                name=name, component=component, error=error
+            )
+        except Exception:  # noqa: BLE001 - the supervisor must go on whatever a plugin does
+            return None
+        return action
+
+    @property
+    def failures(self) -> list[LoadedPlugin]:
+        """Plugins that could not be used, each with its error."""
+        return [plugin for plugin in self.loaded if plugin.error]
+
+
+def load_plugins(
+    *,
+    installed: bool = True,
+    extra: Iterable[tuple[str, Any]] = (),
+    disabled: Iterable[str] = (),
+) -> Plugins:
+    """Load plugins and let them register what they bring.
+
+    ``installed`` takes those of the entry-point group ``sensorium``; ``extra`` adds
+    ``(name, module or object)`` pairs, which tests use. A plugin that cannot be imported, has a
+    misspelt hook or raises in one is left out and reported in :attr:`Plugins.loaded`; no other
+    plugin notices.
+    """
+    plugins = Plugins()
+    plugins.manager.add_hookspecs(hookspecs)
+    off = set(disabled)
+    found: list[tuple[str, str, Callable[[], Any]]] = []
+    if installed:
+        for point in _entry_points():
+            found.append((point.name, _origin(point), point.load))
+    for name, module in extra:
+        found.append(
+            (name, getattr(module, "__name__", type(module).__name__), partial(_same, module))
+        )
+    for name, origin, load in found:
+        if name not in off:
+            plugins.loaded.append(_load_one(plugins, name, origin, load))
+    return plugins
+
+
+def _same(module: Any) -> Any:
+    return module
+
+
+def _entry_points() -> list[EntryPoint]:
+    """Bundled plugins first, then the others by name: a stranger cannot take a bundled name."""
+    points = list(entry_points(group=GROUP))
+    order = {name: position for position, name in enumerate(BUNDLED)}
+    return sorted(points, key=lambda point: (order.get(point.name, len(order)), point.name))
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def _load_one(plugins: Plugins, name: str, origin: str, load: Callable[[], Any]) -> LoadedPlugin:
+    try:
+        plugin = load()
+    except Exception as error:  # noqa: BLE001 - a plugin's import may raise anything
+        return LoadedPlugin(name, origin, (), f"cannot be imported: {_say(error)}")
+    hooks: tuple[str, ...] = ()
+    try:
+        hooks = _register(plugins, name, plugin)
+        _collect(plugins, name, plugin)
+    except Exception as error:  # noqa: BLE001 - its hooks may raise anything
+        _forget(plugins, name)
+        return LoadedPlugin(name, origin, hooks, _say(error))
+    return LoadedPlugin(name, origin, hooks)
+
+
+def _register(plugins: Plugins, name: str, plugin: Any) -> tuple[str, ...]:
+    manager = plugins.manager
+    if manager.has_plugin(name):
+        raise DuplicateName(name, "another plugin has this name; rename one of the entry points")
+    _check_spelling(name, plugin)
+    try:
+        manager.register(plugin, name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(name, str(error)) from error
+    callers = manager.get_hookcallers(plugin) or []
+    return tuple(sorted(caller.name.removeprefix("sensorium_") for caller in callers))
+
+
+def _check_spelling(name: str, plugin: Any) -> None:
+    """A function that looks like a hook and is none is a mistake, marked ``@hookimpl`` or not."""
+    known = {hook for hook in vars(hookspecs) if hook.startswith("sensorium_")}
+    for attribute in dir(plugin):
+        if not attribute.startswith("sensorium_"):
+            continue
+        value = getattr(plugin, attribute)
+        if isinstance(value, types.ModuleType):
+            continue
+        if attribute not in known:
+            raise UnknownName("hook", attribute, known, f"Plugin {name!r} defines it.")
+        if not hasattr(value, "sensorium_impl"):
+            raise PluginError(name, f"{attribute} lacks the @hookimpl decorator")
+
+
+def _collect(plugins: Plugins, name: str, plugin: Any) -> None:
+    """Call this one plugin's registration hooks, so that its names carry its name."""
+    only_this = plugins.manager.subset_hook_caller
+    others = [p for n, p in plugins.manager.list_name_plugin() if n != name and p is not None]
+
+    def register(payload_type: Any) -> None:
+        plugins.payloads.register(payload_type, plugin=name)
+
+    only_this("sensorium_register_payloads", others)(register=register)
+    for registry in (*plugins.kinds.values(), plugins.models):
+        registry.on_behalf_of(name, only_this(registry.hook, others))
+
+
+def _forget(plugins: Plugins, name: str) -> None:
+    if plugins.manager.has_plugin(name):
+        plugins.manager.unregister(name=name)
+    for registry in (*plugins.kinds.values(), plugins.models):
+        registry.remove_plugin(name)
+
+
+def _say(error: Exception) -> str:
+    if isinstance(error, SensoriumError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,313 @@
+"""Runs one component: set-up, its loop, its failures, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from sensorium.bus import Merged, Subscription
+from sensorium.components import Component, Context, Input, Output, Source
+from sensorium.delivery import DeliveryPolicy, DropReason
+from sensorium.errors import BusClosed, PayloadError
+from sensorium.events import AnyEvent
+from sensorium.payloads.base import Payload
+from sensorium.payloads.system import ComponentEnded, ComponentFailed, ComponentReady
+from sensorium.plugins.hookspecs import ErrorAction
+from sensorium.session.emit import BoundEmit, Publisher
+from sensorium.session.supervision import Supervisor
+from sensorium.session.tasks import TaskScope
+from sensorium.settings import ComponentSettings
+
+if TYPE_CHECKING:
+    from sensorium.session.session import Session
+
+INTERRUPTED_TOPIC = "system/interrupted"
+
+
+class Runner:
+    """One component of a session and everything that keeps it going."""
+
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        component_class: type[Component],
+        settings: ComponentSettings,
+        options: Any,
+    ) -> None:
+        self.name = name
+        self.component_class = component_class
+        self.ready = asyncio.Event()
+        """Set once the component takes events, or has ended without."""
+        self.ended = asyncio.Event()
+        self.failure: Exception | None = None
+        """What it last raised, if that disabled it."""
+        self.busy = False
+        self.inputs = _inputs(name, component_class, settings)
+        self.outputs = _outputs(name, component_class, settings)
+        self.log = logging.LoggerAdapter(
+            logging.getLogger(f"sensorium.component.{name}"), {"component": name}
+        )
+        self._session = session
+        self._options = options
+        self._supervisor = Supervisor(settings.on_error)
+        self._publisher = Publisher(session.bus, name, self.outputs)
+        self._subscriptions: list[Subscription] = []
+        self._scope = TaskScope(self._spawned_failed)
+        self._spawn_error: Exception | None = None
+        self._mailbox = Merged(())
+        self._component: Component | None = None
+        self._current: asyncio.Task[Exception | None] | None = None
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it makes events by itself."""
+        return issubclass(self.component_class, Source)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has ended, or waits with nothing in its mailboxes."""
+        if self.ended.is_set():
+            return True
+        return not self.busy and not any(s.pending for s in self._subscriptions)
+
+    def subscribe(self) -> None:
+        """Open the mailboxes: before anything is set up, so that nothing published is missed."""
+        for key, wanted in self.inputs.items():
+            policy = wanted.policy or wanted.payload_type.default_policy
+            subscription = self._session.bus.subscribe(
+                wanted.pattern, policy, name=f"{self.name}.{key}"
+            )
+            self._subscriptions.append(subscription)
+
+    async def run(self) -> None:
+        """Set up and run the component until it ends; restart it as the supervisor says."""
+        listener: asyncio.Task[None] | None = None
+        if self.component_class.interruptible:
+            heard = self._session.bus.subscribe(
+                INTERRUPTED_TOPIC, DeliveryPolicy.block(), name=f"{self.name}.interrupted"
+            )
+            listener = self._session.scope.spawn(
+                self._obey_interruptions(heard), name=f"{self.name} interruptions"
+            )
+        reason = "cancelled"
+        try:
+            reason = await self._live()
+        finally:
+            if listener is not None:
+                listener.cancel()
+            for subscription in self._subscriptions:
+                subscription.close()
+            self.busy = False
+            self.ready.set()
+            self.ended.set()
+            self._session.activity()
+            if not self._session.bus.closed:
+                self._session.announce_soon(ComponentEnded(self.name, reason))
+
+    async def _live(self) -> str:
+        while True:
+            error, during, event = await self._one_life()
+            if error is None:
+                return "reached its end" if self.is_source else "its inputs closed"
+            action = await self._report(error, during, event)
+            if action is ErrorAction.STOP:
+                self.failure = error
+                self._session.request_stop(f"component {self.name!r} failed: {error}")
+                return "stopped the session"
+            if action is not ErrorAction.RESTART:
+                self.failure = error
+                return f"disabled: {error}"
+            now = self._session.clock.now()
+            await self._session.clock.sleep(self._supervisor.backoff(now))
+
+    async def _one_life(self) -> tuple[Exception | None, str, AnyEvent | None]:
+        """From set-up to close; returns what ended it, when, and at which event."""
+        during, event = "setup", None
+        outcome: Exception | None = None
+        self._spawn_error = None
+        component: Component | None = None
+        try:
+            component = self._component = self.component_class(self._options, self._context())
+            await component.setup()
+            await self._announce(ComponentReady(self.name))
+            self.ready.set()
+            self._session.activity()
+            if isinstance(component, Source):
+                during = "run"
+                await self._session.started.wait()
+                await component.run(self._publisher.because_of(None))
+            else:
+                during = "process"
+                outcome, event = await self._serve(component)
+        except Exception as error:  # noqa: BLE001 - the supervisor decides, whatever it was
+            outcome = error
+        finally:
+            stuck = await self._scope.cancel(self._session.settings.shutdown.cancel_s)
+            for name in stuck:
+                self.log.error("task %s of component %s ignores cancellation", name, self.name)
+            if component is not None:
+                outcome = await self._close(component, outcome)
+        return outcome, during, event
+
+    async def _close(self, component: Component, outcome: Exception | None) -> Exception | None:
+        try:
+            await component.close()
+        except Exception as error:  # noqa: BLE001 - closing must not hide the first failure
+            if outcome is None:
+                return error
+            self.log.warning("closing after a failure failed as well: %s", error)
+        return outcome
+
+    async def _serve(self, component: Any) -> tuple[Exception | None, AnyEvent | None]:
+        """Hand events to ``process`` one at a time, until the inputs close or it fails."""
+        self._mailbox = mailbox = Merged(self._subscriptions)
+        wanted = list(self.inputs.values())
+        while True:
+            try:
+                index, event = await mailbox.get()
+            except BusClosed:
+                return self._spawn_error, None
+            self.busy = True
+            try:
+                if isinstance(event.payload, wanted[index].payload_type):
+                    error = await self._process(component, event)
+                else:
+                    error = PayloadError(
+                        f"{event.topic} carries {type(event.payload).__name__}; the input takes"
+                        f" {wanted[index].payload_type.__name__}"
+                    )
+                if error is not None and not await self._skips(error, event):
+                    return error, event
+            finally:
+                self.busy = False
+                self._session.activity()
+
+    async def _process(self, component: Any, event: AnyEvent) -> Exception | None:
+        emit = self._publisher.because_of(event)
+        if not self.component_class.interruptible:
+            return await _outcome(component.process(event, emit))
+        name = f"{self.name} processing {event.id}"
+        self._current = self._session.scope.spawn(
+            _outcome(component.process(event, emit)), name=name
+        )
+        try:
+            await asyncio.wait([self._current])
+        except asyncio.CancelledError:
+            self._current.cancel()
+            await asyncio.wait([self._current])
+            raise
+        finally:
+            current, self._current = self._current, None
+        return None if current.cancelled() else current.result()
+
+    async def _skips(self, error: Exception, event: AnyEvent) -> bool:
+        if self._decide(error, "process") is not ErrorAction.SKIP:
+            return False
+        await self._announce_failure(error, "process", event, ErrorAction.SKIP)
+        return True
+
+    async def _obey_interruptions(self, heard: Subscription) -> None:
+        async with heard:
+            async for event in heard:
+                for subscription in self._subscriptions:
+                    subscription.discard(
+                        DropReason.INTERRUPTED,
+                        lambda held, at=event: held.creation_time <= at.creation_time,  # type: ignore[misc]
+                    )
+                if self._current is not None:
+                    self._current.cancel()
+
+    async def _report(self, error: Exception, during: str, event: AnyEvent | None) -> ErrorAction:
+        action = self._decide(error, during)
+        self._session.count_failure(self.name)
+        await self._announce_failure(error, during, event, action)
+        return action
+
+    def _decide(self, error: Exception, during: str) -> ErrorAction:
+        now = self._session.clock.now()
+        asked = self._session.ask_plugins(self.name, self._component, error)
+        action = asked or self._supervisor.decide(error, during=during, now=now)
+        if action is ErrorAction.SKIP and during != "process":
+            return ErrorAction.DISABLE
+        return action
+
+    async def _announce_failure(
+        self, error: Exception, during: str, event: AnyEvent | None, action: ErrorAction
+    ) -> None:
+        at = f" at event {event.id} ({event.topic})" if event is not None else ""
+        self.log.error(
+            "component %s failed in %s%s: %s: %s -> %s",
+            self.name, during, at, type(error).__name__, error, action.value,
+            exc_info=error if self.log.isEnabledFor(logging.DEBUG) else None,
+        )  # fmt: skip
+        failed = ComponentFailed(
+            component=self.name,
+            error=f"{type(error).__name__}: {error}",
+            kind=type(error).__name__,
+            action=action.value,
+            during=during,
+            event=event.id if event is not None else "",
+        )
+        await self._announce(failed)
+
+    async def _announce(self, payload: Payload) -> None:
+        await self._session.announce(payload, source=self.name)
+
+    def _context(self) -> Context:
+        return Context(
+            name=self.name,
+            clock=self._session.clock,
+            log=self.log,
+            payloads=self._session.plugins.payloads,
+            seed=zlib.crc32(self.name.encode()) ^ self._session.settings.agent.seed,
+            models=self._session.models,
+            emit=BoundEmit(self._publisher, None),
+            spawn=self._spawn,
+            announce=self._announce,
+        )
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], *, name: str) -> None:
+        self._scope.spawn(coroutine, name=f"{self.name} {name}")
+
+    def _spawned_failed(self, name: str, error: Exception) -> None:
+        """A task the component spawned raised: the component failed."""
+        self.log.error("%s raised %s: %s", name, type(error).__name__, error)
+        self._spawn_error = self._spawn_error or error
+        self._mailbox.stop()
+
+
+async def _outcome(work: Coroutine[Any, Any, None]) -> Exception | None:
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - handed to the supervisor
+        return error
+    return None
+
+
+def _inputs(
+    name: str, component_class: type[Component], settings: ComponentSettings
+) -> dict[str, Input]:
+    inputs = {}
+    for key, declared in component_class.takes.items():
+        changed = settings.takes.get(key)
+        pattern = changed.topic if changed is not None and changed.topic else declared.pattern
+        policy = declared.policy
+        if changed is not None and changed.policy:
+            policy = DeliveryPolicy.parse(changed.policy)
+        inputs[key] = Input(pattern.replace("{name}", name), declared.payload_type, policy)
+    return inputs
+
+
+def _outputs(
+    name: str, component_class: type[Component], settings: ComponentSettings
+) -> dict[str, Output]:
+    return {
+        key: Output(
+            settings.gives.get(key, declared.topic).replace("{name}", name), declared.payload_type
+        )
+        for key, declared in component_class.gives.items()
+    }

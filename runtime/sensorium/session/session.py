@@ -1,0 +1,277 @@
+"""A session: one run of one agent, from its settings to its orderly end.
+
+Components start in dependency-free order: every mailbox is opened, every processor sets itself
+up, and only when all of them are ready do the sources begin. The end comes in stages, each with
+a time limit and the names of whoever still blocks: sources stop, what is under way drains, what
+is left is cancelled, models unload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from sensorium.bus import EventBus
+from sensorium.clocks import Clock, WallClock
+from sensorium.components import Component
+from sensorium.errors import ComponentError, SensoriumError, SettingsError, ShutdownTimeout
+from sensorium.payloads.base import Payload
+from sensorium.payloads.system import EventsDropped, Interrupted
+from sensorium.plugins.hookspecs import ErrorAction
+from sensorium.plugins.manager import Plugins, load_plugins
+from sensorium.session.runner import Runner
+from sensorium.session.tasks import TaskScope
+from sensorium.session.watchdog import Watchdog
+from sensorium.settings import ComponentSettings, Settings, check_options
+from sensorium.workers.executor import ModelHandle
+from sensorium.workers.inprocess import Hosted, InProcessExecutor
+
+log = logging.getLogger("sensorium.session")
+
+DROP_REPORT_S = 1.0
+
+
+class Session:
+    """Runs the agent that ``settings`` describe. Use it as ``async with Session(settings) as s``.
+
+    Raises :class:`SettingsError` or :class:`UnknownName` before anything starts when settings
+    and plugins do not fit.
+    """
+
+    def __init__(
+        self, settings: Settings, plugins: Plugins | None = None, clock: Clock | None = None
+    ) -> None:
+        self.settings = settings
+        self.plugins = plugins or load_plugins(disabled=settings.plugins.disabled)
+        self.clock = clock or WallClock()
+        self.bus = EventBus(self.clock)
+        self.scope = TaskScope(self._task_failed)
+        self.started = asyncio.Event()
+        """Set once every processor is ready; sources wait for it."""
+        self.stop_reason = ""
+        self.failures: Counter[str] = Counter()
+        """Failures by component."""
+        self.runners: dict[str, Runner] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stop = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._executor = InProcessExecutor(self._hosted())
+        handles = {name: ModelHandle(self._executor, name) for name in self._hosted()}
+        self.models = MappingProxyType(handles)
+        self._watchdog = Watchdog(settings.watchdog, self.announce_soon)
+        self._reported: dict[str, Counter[str]] = {}
+
+    async def __aenter__(self) -> Session:
+        wanted = {n: c for n, c in self.settings.components.items() if c.enabled}
+        classes = {name: self._resolve(name, spec) for name, spec in wanted.items()}
+        for name, (component_class, options) in classes.items():
+            self._check_wiring(name, component_class, wanted[name])
+            self.runners[name] = Runner(self, name, component_class, wanted[name], options)
+        self._watchdog.start()
+        self.scope.spawn(self._report_drops(), name="drop report")
+        try:
+            for runner in self.runners.values():
+                runner.subscribe()
+            for runner in tuple(self.runners.values()):
+                self._start(runner)
+            for runner in tuple(self.runners.values()):
+                await runner.ready.wait()
+        except BaseException:
+            await self.stop()
+            raise
+        self.started.set()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start_component(self, name: str, spec: ComponentSettings) -> Runner:
+        """Add a component to the running session; returns when it is ready or has failed."""
+        if name in self.runners:
+            raise ComponentError(name, "a component of this name is running already")
+        component_class, options = self._resolve(name, spec)
+        self._check_wiring(name, component_class, spec)
+        runner = self.runners[name] = Runner(self, name, component_class, spec, options)
+        runner.subscribe()
+        self._start(runner)
+        await runner.ready.wait()
+        return runner
+
+    async def stop_component(self, name: str) -> None:
+        """End one component and forget it."""
+        runner = self.runners.pop(name)
+        task = self._tasks.pop(name)
+        task.cancel()
+        await asyncio.wait([task], timeout=self.settings.shutdown.cancel_s)
+        if not runner.ended.is_set():
+            raise ShutdownTimeout(f"stopping {name}", [name])
+
+    async def wait(self) -> str:
+        """Return, with the reason, once a stop was asked for or all sources ended."""
+        while not self._stop.is_set():
+            sources = [r for r in self.runners.values() if r.is_source]
+            if all(source.ended.is_set() for source in sources) and self._is_idle():
+                await self._let_loop_turn()
+                if self._is_idle():
+                    return "every source reached its end"
+                continue
+            await self._wait_changed()
+        return self.stop_reason
+
+    def request_stop(self, reason: str) -> None:
+        """Make :meth:`wait` return soon."""
+        self.stop_reason = self.stop_reason or reason
+        self._stop.set()
+        self.activity()
+
+    async def settled(self) -> None:
+        """Return when no component but the sources has anything left to do."""
+        while True:
+            await self._let_loop_turn()
+            if self._is_idle():
+                return
+            await self._wait_changed()
+
+    async def interrupt(self, reason: str) -> None:
+        """Stop what is being said and planned, now."""
+        await self.announce(Interrupted(reason))
+
+    async def announce(self, payload: Payload, *, source: str = "session") -> None:
+        """Publish a system event on ``system/<its type's name>``."""
+        await self.bus.publish(f"system/{payload.type_name}", payload, source=source)
+
+    def announce_soon(self, payload: Payload) -> None:
+        """:meth:`announce`, from code that cannot wait."""
+        self.scope.spawn(self.announce(payload), name=f"announce {payload.type_name}")
+
+    async def stop(self) -> None:
+        """End the session in stages. Raises :class:`ShutdownTimeout` naming who would not end."""
+        limits = self.settings.shutdown
+        for name, runner in self.runners.items():
+            if runner.is_source and name in self._tasks:
+                self._tasks[name].cancel()
+        try:
+            await asyncio.wait_for(self.settled(), limits.drain_s)
+        except TimeoutError:
+            busy = [name for name, r in self.runners.items() if not r.is_source and not r.idle]
+            log.warning("still busy after %s s: %s; cancelling", limits.drain_s, ", ".join(busy))
+        stuck = await self._cancel_runners(limits.cancel_s)
+        await self._report_new_drops()
+        stuck += await self.scope.cancel(limits.cancel_s)
+        self._watchdog.stop()
+        self.bus.close()
+        await self._executor.close()
+        self.runners.clear()
+        self._tasks.clear()
+        if stuck:
+            raise ShutdownTimeout("cancel", stuck)
+
+    # --- what runners ask of their session ----------------------------------------------------
+
+    def activity(self) -> None:
+        """Somebody became idle or ended: let those who wait for that look again."""
+        self._changed.set()
+
+    def count_failure(self, component: str) -> None:
+        """Remember that ``component`` failed once more."""
+        self.failures[component] += 1
+
+    def ask_plugins(
+        self, name: str, component: Component | None, error: Exception
+    ) -> ErrorAction | None:
+        """What plugins say should happen to the component, if any does."""
+        return self.plugins.on_component_error(name, component, error)
+
+    # --- details ------------------------------------------------------------------------------
+
+    def _start(self, runner: Runner) -> None:
+        self._tasks[runner.name] = asyncio.get_running_loop().create_task(
+            runner.run(), name=f"component {runner.name}"
+        )
+
+    async def _cancel_runners(self, timeout_s: float) -> list[str]:
+        tasks = {task: name for name, task in self._tasks.items() if not task.done()}
+        for task in tasks:
+            task.cancel()
+        if not tasks:
+            return []
+        _, stuck = await asyncio.wait(tasks, timeout=timeout_s)
+        return sorted(tasks[task] for task in stuck)
+
+    def _resolve(self, name: str, spec: ComponentSettings) -> tuple[type[Component], Any]:
+        component_class = self.plugins.component(spec.use or name)
+        key = f"components.{name}.options"
+        return component_class, check_options(component_class.Options, spec.options, key)
+
+    def _check_wiring(self, name: str, cls: type[Component], spec: ComponentSettings) -> None:
+        for table, given, declared in (
+            ("takes", spec.takes, cls.takes),
+            ("gives", spec.gives, cls.gives),
+        ):
+            for key in given:
+                if key not in declared:
+                    allowed = ", ".join(declared) or "nothing"
+                    raise SettingsError(
+                        f"components.{name}.{table}.{key}: unknown key. Allowed here: {allowed}",
+                        key=f"components.{name}.{table}.{key}",
+                    )
+
+    def _hosted(self) -> dict[str, Hosted]:
+        hosted = {}
+        names = {*self.plugins.models, *self.settings.models}
+        for name in sorted(names):
+            spec = self.settings.models.get(name)
+            use = spec.use or name if spec else name
+            if use not in self.plugins.models:
+                self.plugins.models.get(use)  # raises, with the names there are
+            make = partial(self._make_model, name, use)
+            if spec is None:
+                hosted[name] = Hosted(make)
+            else:
+                hosted[name] = Hosted(make, spec.placement, spec.device)
+        return hosted
+
+    def _make_model(self, name: str, use: str) -> Any:
+        model_class = self.plugins.models.get(use)
+        spec = self.settings.models.get(name)
+        options = spec.options if spec else {}
+        return model_class(check_options(model_class.Options, options, f"models.{name}.options"))
+
+    def _is_idle(self) -> bool:
+        return all(r.idle for r in self.runners.values() if not r.is_source or r.ended.is_set())
+
+    async def _wait_changed(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    @staticmethod
+    async def _let_loop_turn() -> None:
+        """Let events that were just published reach their readers."""
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    async def _report_drops(self) -> None:
+        while True:
+            await self.clock.sleep(DROP_REPORT_S)
+            await self._report_new_drops()
+
+    async def _report_new_drops(self) -> None:
+        """Publish what each subscription gave up since the last report."""
+        for counts in self.bus.statistics():
+            total = Counter(counts.dropped)
+            new = total - self._reported.get(counts.name, Counter())
+            if new:
+                self._reported[counts.name] = total
+                await self.announce(EventsDropped(counts.name, dict(new)))
+
+    def _task_failed(self, name: str, error: Exception) -> None:
+        if not isinstance(error, SensoriumError) or not self.bus.closed:
+            log.error("task %s raised %s: %s", name, type(error).__name__, error)
+
+
+Announce = Callable[[Payload], None]

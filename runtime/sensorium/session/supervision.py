@@ -1,0 +1,51 @@
+"""What happens to a component that raises: the decision, and the pace of restarts."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sensorium.errors import BadInput, MissingDependency, PayloadError, SettingsError
+from sensorium.events import NS_PER_S
+from sensorium.plugins.hookspecs import ErrorAction
+from sensorium.settings import ErrorSettings
+
+PERMANENT = (MissingDependency, SettingsError)
+"""Errors that come back however often a component is restarted."""
+
+
+class Supervisor:
+    """Keeps one component's record of failures and decides by type, setting and record."""
+
+    def __init__(self, settings: ErrorSettings) -> None:
+        self._settings = settings
+        self._restarts: deque[int] = deque()
+
+    def decide(self, error: Exception, *, during: str, now: int) -> ErrorAction:
+        """What to do about ``error`` at time ``now`` (ns).
+
+        A bad event is left out; an error that a restart cannot mend disables the component; any
+        other follows the settings, and more than ``max_restarts`` within the window disables.
+        """
+        if isinstance(error, BadInput | PayloadError):
+            return ErrorAction.SKIP if during == "process" else ErrorAction.DISABLE
+        if isinstance(error, PERMANENT):
+            return self._settings.action if self._is(ErrorAction.STOP) else ErrorAction.DISABLE
+        if not self._is(ErrorAction.RESTART):
+            return self._settings.action
+        window = round(self._settings.window_s * NS_PER_S)
+        while self._restarts and self._restarts[0] < now - window:
+            self._restarts.popleft()
+        if len(self._restarts) >= self._settings.max_restarts:
+            return ErrorAction.DISABLE
+        return ErrorAction.RESTART
+
+    def backoff(self, now: int) -> float:
+        """Record a restart at ``now`` (ns); returns how long to wait first, in seconds."""
+        wait = min(
+            self._settings.backoff_s * 2.0 ** len(self._restarts), self._settings.max_backoff_s
+        )
+        self._restarts.append(now)
+        return wait
+
+    def _is(self, action: ErrorAction) -> bool:
+        return self._settings.action is action

@@ -1,0 +1,267 @@
+"""Settings: one TOML file that composes an agent, and environment variables that override it.
+
+``SENSORIUM__COMPONENTS__CAMERA__OPTIONS__DEVICE=1`` sets ``components.camera.options.device``
+(two underscores between levels; a value is read as JSON where it is JSON). An unknown key, a
+wrong type or a missing file is a :class:`SettingsError` that names the key, where it came from
+and what is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from sensorium.delivery import DeliveryPolicy
+from sensorium.errors import SettingsError
+from sensorium.plugins.hookspecs import ErrorAction
+from sensorium.topics import check_pattern, check_topic
+
+PREFIX = "SENSORIUM__"
+Layer = dict[str, Any]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_input(value: Any) -> Any:
+    return {"topic": value} if isinstance(value, str) else value
+
+
+def _readable_policy(text: str) -> str:
+    try:
+        DeliveryPolicy.parse(text)
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+class InputSettings(_Table):
+    """Where an input listens and what its mailbox does when full."""
+
+    topic: Annotated[str, AfterValidator(check_pattern)] | None = None
+    policy: Annotated[str, AfterValidator(_readable_policy)] | None = None
+
+
+class ErrorSettings(_Table):
+    """What happens to a component that raises, where no plugin says otherwise."""
+
+    action: ErrorAction = ErrorAction.RESTART
+    max_restarts: int = Field(5, ge=0)
+    """Within ``window_s``; one more and the component is disabled."""
+    window_s: float = Field(60.0, gt=0)
+    backoff_s: float = Field(0.1, ge=0)
+    """Wait before the first restart; doubles up to ``max_backoff_s``."""
+    max_backoff_s: float = Field(10.0, ge=0)
+
+
+class ComponentSettings(_Table):
+    """One stage of the agent."""
+
+    use: str = ""
+    """Registered name of its class; the table's own name if empty."""
+    enabled: bool = True
+    options: dict[str, Any] = {}
+    takes: dict[str, Annotated[InputSettings, BeforeValidator(_as_input)]] = {}
+    gives: dict[str, Annotated[str, AfterValidator(check_topic)]] = {}
+    on_error: ErrorSettings = ErrorSettings()
+
+
+class ModelSettings(_Table):
+    """Where one model runs, and its options."""
+
+    use: str = ""
+    """Registered name of its class; the table's own name if empty."""
+    placement: Literal["inline", "thread"] = "thread"
+    device: str = "cpu"
+    options: dict[str, Any] = {}
+
+
+class AgentSettings(_Table):
+    """The agent as a whole."""
+
+    name: str = "agent"
+    seed: int = 0
+
+
+class LogSettings(_Table):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    format: Literal["text", "json"] = "text"
+
+
+class WatchdogSettings(_Table):
+    """When a blocked event loop is reported."""
+
+    enabled: bool = True
+    threshold_ms: float = Field(250.0, gt=0)
+
+
+class ShutdownSettings(_Table):
+    """How long each stage of shutdown may take."""
+
+    drain_s: float = Field(5.0, ge=0)
+    cancel_s: float = Field(5.0, gt=0)
+
+
+class PluginSettings(_Table):
+    """Which plugins are left out."""
+
+    disabled: tuple[str, ...] = ()
+
+
+class Settings(_Table):
+    """Everything about a session."""
+
+    agent: AgentSettings = AgentSettings()
+    log: LogSettings = LogSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
+    shutdown: ShutdownSettings = ShutdownSettings()
+    plugins: PluginSettings = PluginSettings()
+    models: dict[str, ModelSettings] = {}
+    components: dict[str, ComponentSettings] = {}
+
+
+def load_settings(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    overrides: Layer | None = None,
+) -> Settings:
+    """Read a settings file, lay environment variables and then ``overrides`` over it, and check.
+
+    Raises :class:`SettingsError`.
+    """
+    layers: list[tuple[str, Layer]] = []
+    if path is not None:
+        layers.append((str(path), _read(path)))
+    for name, layer in _environment(os.environ if environ is None else environ):
+        layers.append((name, layer))
+    if overrides:
+        layers.append(("the command line", overrides))
+    merged: Layer = {}
+    for _, layer in layers:
+        merged = merge(merged, layer)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise _explain(error, layers) from error
+
+
+def check_options(model: type[BaseModel], options: Mapping[str, Any], key: str) -> Any:
+    """Validate options of a component or model. Raises :class:`SettingsError` naming the key."""
+    try:
+        return model.model_validate(dict(options))
+    except ValidationError as error:
+        raise _explain(error, [("the settings", {})], model=model, prefix=key) from error
+
+
+def merge(below: Layer, above: Layer) -> Layer:
+    """``above`` over ``below``, table by table; neither is changed."""
+    merged = dict(below)
+    for key, value in above.items():
+        held = merged.get(key)
+        both = isinstance(held, dict) and isinstance(value, dict)
+        merged[key] = merge(held, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _read(path: Path) -> Layer:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"settings file {path} does not exist; --settings names another", origin=str(path)
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"settings file {path}: {error}", origin=str(path)) from error
+
+
+def _environment(environ: Mapping[str, str]) -> list[tuple[str, Layer]]:
+    layers = []
+    for name in sorted(environ):
+        if not name.startswith(PREFIX):
+            continue
+        levels = name[len(PREFIX) :].lower().split("__")
+        if not all(levels):
+            raise SettingsError(
+                f"{name}: write {PREFIX}TABLE__KEY, two underscores between levels", origin=name
+            )
+        layer: Any = _value(environ[name])
+        for level in reversed(levels):
+            layer = {level: layer}
+        layers.append((name, layer))
+    return layers
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _explain(
+    error: ValidationError,
+    layers: list[tuple[str, Layer]],
+    *,
+    model: type[BaseModel] = Settings,
+    prefix: str = "",
+) -> SettingsError:
+    """Turn pydantic's first complaint into one that a person can act on."""
+    problem = error.errors(include_url=False)[0]
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join([prefix, *path] if prefix else path)
+    origin = next(
+        (name for name, layer in reversed(layers) if _holds(layer, path)),
+        layers[-1][0] if layers else "the defaults",
+    )
+    if problem["type"] == "extra_forbidden":
+        allowed = _allowed(model, path[:-1])
+        close = get_close_matches(path[-1], allowed, n=1)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
+        what = f"unknown key{guess} Allowed here: {', '.join(sorted(allowed)) or 'nothing'}"
+    elif problem["type"] == "missing":
+        what = "is required and missing"
+    else:
+        what = f"{problem['msg']}, not {problem['input']!r}"
+    return SettingsError(f"{origin}: {key}: {what}", key=key, origin=origin)
+
+
+def _holds(layer: Any, path: list[str]) -> bool:
+    for part in path:
+        if not isinstance(layer, dict) or part not in layer:
+            return False
+        layer = layer[part]
+    return True
+
+
+def _allowed(model: Any, path: list[str]) -> list[str]:
+    """Keys allowed in the table at ``path`` below ``model``."""
+    for part in path:
+        fields = getattr(model, "model_fields", None)
+        if fields is not None:
+            if part not in fields:
+                return []
+            model = fields[part].annotation
+            arguments: Any = getattr(model, "__args__", ())
+            if getattr(model, "__origin__", None) is dict:
+                model = _Mapping(arguments[1])
+        elif isinstance(model, _Mapping):
+            model = model.value
+    return list(getattr(model, "model_fields", ()))
+
+
+class _Mapping:
+    def __init__(self, value: Any) -> None:
+        self.value = (
+            getattr(value, "__origin__", value) if hasattr(value, "__metadata__") else value
+        )

@@ -1,0 +1,7 @@
+"""Models and where they run."""
+
+from sensorium.workers.executor import Executor, ModelHandle
+from sensorium.workers.inprocess import Hosted, InProcessExecutor
+from sensorium.workers.model import Model, ModelOptions
+
+__all__ = ["Executor", "Hosted", "InProcessExecutor", "Model", "ModelHandle", "ModelOptions"]

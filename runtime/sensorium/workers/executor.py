@@ -1,0 +1,56 @@
+"""Where models run: the interface every executor has, and what a component holds of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+class Executor(ABC):
+    """Hosts models by name. Components ask for results; settings say where they are computed."""
+
+    @abstractmethod
+    async def load(self, model: str) -> None:
+        """Bring the model up, if it is not. Raises :class:`~sensorium.errors.ModelError`."""
+
+    @abstractmethod
+    async def infer(self, model: str, request: Any) -> Any:
+        """One request, one result. Raises :class:`~sensorium.errors.ModelError`."""
+
+    @abstractmethod
+    def stream(self, model: str, request: Any) -> AsyncGenerator[Any, None]:
+        """The parts of one result as they are made. Closing the generator stops the model."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Unload every model and give threads, processes and memory back."""
+
+
+class ModelHandle:
+    """One model of an executor, as a component sees it."""
+
+    def __init__(self, executor: Executor, name: str) -> None:
+        self._executor = executor
+        self.name = name
+
+    async def load(self) -> None:
+        """Load now, so that the first request does not wait. Call it in ``setup``."""
+        await self._executor.load(self.name)
+
+    async def infer(self, request: Any) -> Any:
+        """One request, one result. Raises :class:`~sensorium.errors.ModelError`."""
+        return await self._executor.infer(self.name, request)
+
+    @asynccontextmanager
+    async def stream(self, request: Any) -> AsyncIterator[AsyncIterator[Any]]:
+        """The parts of one result; leaving the block early stops the model at the source.
+
+        Use it as ``async with model.stream(request) as parts: async for part in parts: …``.
+        """
+        parts = self._executor.stream(self.name, request)
+        try:
+            yield parts
+        finally:
+            await parts.aclose()
