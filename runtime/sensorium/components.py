@@ -68,7 +68,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One thing a component gives: a topic and its payload type. ``{name}`` is its name."""
+    """One thing a component gives: a topic and its payload type. ``{name}`` is its name.
+
+    A topic with wildcards stands for every topic under it; each ``emit`` then names one.
+    """
 
     topic: str
     payload_type: type[Payload]
@@ -82,11 +85,13 @@ class Emit(Protocol):
         payload: Payload,
         to: str = "",
         *,
+        topic: str = "",
         originating_time: int | None = None,
         parents: tuple[AnyEvent, ...] | None = None,
     ) -> AnyEvent:
         """Publish ``payload`` on the output ``to`` (needed only when there are several).
 
+        ``topic`` is needed for an output that is declared with wildcards, and only there.
         ``originating_time`` (ns) and ``parents`` default to those of the event being processed;
         in a source, to now and none. Waits while a subscriber that may lose nothing is full.
         """
@@ -134,6 +139,16 @@ class Component(ABC):
     def __init__(self, options: Any, context: Context) -> None:
         self.options: Any = options
         self.context = context
+
+    @classmethod
+    def inputs(cls, options: Any) -> Mapping[str, Input]:
+        """What it takes with these options: :attr:`takes`, unless its options name topics."""
+        return cls.takes
+
+    @classmethod
+    def outputs(cls, options: Any) -> Mapping[str, Output]:
+        """What it gives with these options: :attr:`gives`, unless its options name topics."""
+        return cls.gives
 
     @property
     def name(self) -> str:

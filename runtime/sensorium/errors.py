@@ -148,3 +148,7 @@ class ShutdownTimeout(SensoriumError):
 
 class Cancelled(SensoriumError):
     """A request was cancelled before it finished (an interruption, a newer request)."""
+
+
+class OutputFailed(SensoriumError):
+    """A result cannot be written or played: disk full, no permission, device gone."""

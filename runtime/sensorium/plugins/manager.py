@@ -92,6 +92,18 @@ class Plugins:
             return None
         return action
 
+    def register_commands(self, cli: Any) -> list[tuple[str, str]]:
+        """Let plugins add their subcommands; returns ``(plugin, error)`` of those that failed."""
+        failed = []
+        for name, plugin in self.manager.list_name_plugin():
+            others = [p for _, p in self.manager.list_name_plugin() if p is not plugin]
+            caller = self.manager.subset_hook_caller("sensorium_register_commands", others)
+            try:
+                caller(cli=cli)
+            except Exception as error:  # noqa: BLE001 - a plugin's hook may raise anything
+                failed.append((name, _say(error)))
+        return failed
+
     @property
     def failures(self) -> list[LoadedPlugin]:
         """Plugins that could not be used, each with its error."""

@@ -9,6 +9,7 @@ from sensorium.components import Output
 from sensorium.errors import ComponentError
 from sensorium.events import AnyEvent
 from sensorium.payloads.base import Payload
+from sensorium.topics import matches
 
 
 class Publisher:
@@ -27,13 +28,18 @@ class Publisher:
         self,
         payload: Payload,
         to: str,
+        topic: str,
         originating_time: int | None,
         parents: tuple[AnyEvent, ...],
     ) -> AnyEvent:
         """Publish on the output ``to``. Raises :class:`ComponentError` when it is not declared."""
         output = self._output(payload, to)
+        if topic and not matches(output.topic, topic):
+            raise ComponentError(
+                self._component, f"emits on {topic!r}, which is not under {output.topic!r}"
+            )
         return await self._bus.publish(
-            output.topic,
+            topic or output.topic,
             payload,
             source=self._component,
             originating_time=originating_time,
@@ -78,6 +84,7 @@ class BoundEmit:
         payload: Payload,
         to: str = "",
         *,
+        topic: str = "",
         originating_time: int | None = None,
         parents: tuple[AnyEvent, ...] | None = None,
     ) -> AnyEvent:
@@ -87,4 +94,4 @@ class BoundEmit:
             parents = () if cause is None else (cause,)
         if originating_time is None and parents:
             originating_time = parents[0].originating_time
-        return await self._publisher.publish(payload, to, originating_time, parents)
+        return await self._publisher.publish(payload, to, topic, originating_time, parents)

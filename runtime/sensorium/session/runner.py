@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sensorium.bus import Merged, Subscription
@@ -46,8 +46,8 @@ class Runner:
         self.failure: Exception | None = None
         """What it last raised, if that disabled it."""
         self.busy = False
-        self.inputs = _inputs(name, component_class, settings)
-        self.outputs = _outputs(name, component_class, settings)
+        self.inputs = _inputs(name, component_class.inputs(options), settings)
+        self.outputs = _outputs(name, component_class.outputs(options), settings)
         self.log = logging.LoggerAdapter(
             logging.getLogger(f"sensorium.component.{name}"), {"component": name}
         )
@@ -288,11 +288,9 @@ async def _outcome(work: Coroutine[Any, Any, None]) -> Exception | None:
     return None
 
 
-def _inputs(
-    name: str, component_class: type[Component], settings: ComponentSettings
-) -> dict[str, Input]:
+def _inputs(name: str, takes: Mapping[str, Input], settings: ComponentSettings) -> dict[str, Input]:
     inputs = {}
-    for key, declared in component_class.takes.items():
+    for key, declared in takes.items():
         changed = settings.takes.get(key)
         pattern = changed.topic if changed is not None and changed.topic else declared.pattern
         policy = declared.policy
@@ -303,11 +301,11 @@ def _inputs(
 
 
 def _outputs(
-    name: str, component_class: type[Component], settings: ComponentSettings
+    name: str, gives: Mapping[str, Output], settings: ComponentSettings
 ) -> dict[str, Output]:
     return {
         key: Output(
             settings.gives.get(key, declared.topic).replace("{name}", name), declared.payload_type
         )
-        for key, declared in component_class.gives.items()
+        for key, declared in gives.items()
     }

@@ -70,7 +70,7 @@ class Session:
         wanted = {n: c for n, c in self.settings.components.items() if c.enabled}
         classes = {name: self._resolve(name, spec) for name, spec in wanted.items()}
         for name, (component_class, options) in classes.items():
-            self._check_wiring(name, component_class, wanted[name])
+            self._check_wiring(name, component_class, wanted[name], options)
             self.runners[name] = Runner(self, name, component_class, wanted[name], options)
         self._watchdog.start()
         self.scope.spawn(self._report_drops(), name="drop report")
@@ -95,7 +95,7 @@ class Session:
         if name in self.runners:
             raise ComponentError(name, "a component of this name is running already")
         component_class, options = self._resolve(name, spec)
-        self._check_wiring(name, component_class, spec)
+        self._check_wiring(name, component_class, spec, options)
         runner = self.runners[name] = Runner(self, name, component_class, spec, options)
         runner.subscribe()
         self._start(runner)
@@ -208,10 +208,12 @@ class Session:
         key = f"components.{name}.options"
         return component_class, check_options(component_class.Options, spec.options, key)
 
-    def _check_wiring(self, name: str, cls: type[Component], spec: ComponentSettings) -> None:
+    def _check_wiring(
+        self, name: str, cls: type[Component], spec: ComponentSettings, options: Any
+    ) -> None:
         for table, given, declared in (
-            ("takes", spec.takes, cls.takes),
-            ("gives", spec.gives, cls.gives),
+            ("takes", spec.takes, cls.inputs(options)),
+            ("gives", spec.gives, cls.outputs(options)),
         ):
             for key in given:
                 if key not in declared:

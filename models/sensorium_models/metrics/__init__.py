@@ -1,0 +1,1 @@
+"""Measures of model quality, each with its uncertainty."""

@@ -1,0 +1,1 @@
+"""Hearing and speaking: voice activity, utterances, speech to text, text to speech."""

@@ -1,0 +1,110 @@
+"""Speech: replies spoken piece by piece while the rest is still being generated."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sensorium import Actuator, Audio, ComponentOptions, Emit, Input, Output
+from sensorium.delivery import DeliveryPolicy
+from sensorium.events import AnyEvent
+from sensorium.payloads import Reply, ReplyPart, SpeechDone
+from sensorium_plugins.action.phrases import Phrases
+from sensorium_plugins.action.voice_out import Silence, Speaker, VoiceOut, WavFile
+from sensorium_plugins.sources.devices import list_speakers
+
+
+class SpeechOptions(ComponentOptions):
+    """Options of :class:`Speech`."""
+
+    model: str = "text_to_speech"
+    to: Literal["auto", "speaker", "file", "nowhere"] = "auto"
+    """auto: a speaker where there is one, a WAV file otherwise. nowhere: only the events."""
+    path: str = "replies/reply-{n}.wav"
+    """Where WAV files go; ``{n}`` counts replies from 1. Without it each reply replaces the last."""
+    device: int | str | None = None
+    """Speaker, as ``sensorium doctor`` lists it."""
+
+
+class Speech(Actuator):
+    """Speaks replies. What is spoken is also published, as sound, on ``speech/reply``."""
+
+    Options = SpeechOptions
+    interruptible = True
+    takes = {
+        "part": Input("reply/part", ReplyPart, DeliveryPolicy.block(256)),
+        "reply": Input("reply/text", Reply),
+    }
+    gives = {
+        "sound": Output("speech/reply", Audio),
+        "done": Output("speech/done", SpeechDone),
+    }
+
+    async def setup(self) -> None:
+        """Load the voice."""
+        self._model = self.model(self.options.model)
+        self._phrases = Phrases()
+        self._replies = 0
+        self._out: VoiceOut | None = None
+        self._seconds = 0.0
+        self._silenced = ""  # the turn whose rest is not to be spoken
+        self._to_file = self.options.to == "file" or (
+            self.options.to == "auto" and not any(speaker.ok for speaker in list_speakers())
+        )
+        await self._model.load()
+
+    async def process(self, event: AnyEvent, emit: Emit) -> None:
+        """Speak what is ready of a part; at the end of a reply, the rest."""
+        turn = event.payload.turn
+        try:
+            if isinstance(event.payload, ReplyPart):
+                if turn != self._silenced:
+                    for piece in self._phrases.feed(event.payload.text):
+                        await self._speak(piece, emit)
+            else:
+                await self._end(event.payload, emit)
+        except BaseException:  # interrupted, or the output failed: say no more of this reply
+            self._silenced = turn
+            self._phrases.finish()
+            await self._stop()
+            raise
+
+    async def close(self) -> None:
+        """Let go of the speaker or the file."""
+        await self._stop()
+
+    async def _speak(self, text: str, emit: Emit) -> None:
+        said = await self._model.infer({"text": text})
+        sound = Audio(said["audio"], said["sample_rate"])
+        if not len(sound.samples):
+            return
+        if self._out is None:
+            self._out = await self._open(sound.sample_rate)
+        await emit(sound)
+        await self._out.play(sound.samples)
+        self._seconds += float(sound.duration)
+
+    async def _end(self, reply: Reply, emit: Emit) -> None:
+        rest = self._phrases.finish()
+        if reply.turn != self._silenced and reply.finished:
+            for piece in rest:
+                await self._speak(piece, emit)
+        path = "" if self._out is None else self._out.path
+        if self._out is not None:
+            await self._out.finish()
+            self._out = None
+        await emit(SpeechDone(reply.turn, self._seconds, path))
+        self._seconds = 0.0
+
+    async def _open(self, sample_rate: int) -> VoiceOut:
+        self._replies += 1
+        if self.options.to == "nowhere":
+            return Silence()
+        if self._to_file:
+            path = self.options.path.replace("{n}", str(self._replies))
+            return await WavFile.open(path, sample_rate)
+        return await Speaker.open(self.options.device, sample_rate)
+
+    async def _stop(self) -> None:
+        out, self._out = self._out, None
+        if out is not None:
+            await out.stop()

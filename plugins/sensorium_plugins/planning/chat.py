@@ -1,0 +1,110 @@
+"""The chat planner: a language model whose words are held to what is perceived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from pydantic import Field
+
+from sensorium import ComponentOptions, Emit, Event, Input, Output, Planner
+from sensorium.events import NS_PER_S
+from sensorium.payloads import GroundedTurn, Reply, ReplyPart, WorldState
+from sensorium_models.language.facts import Fact
+from sensorium_models.language.grounding import GroundedChat, GroundedChatOptions
+
+
+class ChatOptions(ComponentOptions):
+    """Options of :class:`Chat`."""
+
+    model: str = "language_model"
+    """Any model with the language contract: ``language_model`` (llama.cpp, GGUF),
+    ``language_model_transformers``, ``language_model_openai`` (a server)."""
+    grounding: GroundedChatOptions = GroundedChatOptions()
+    max_tokens: int = Field(96, ge=1)
+    temperature: float = Field(0.0, ge=0, le=2)
+    history_turns: int = Field(8, ge=0)
+    """Exchanges the model is reminded of."""
+
+
+class Chat(Planner):
+    """Answers each grounded turn, letting words out as they are generated and found supported.
+
+    The history holds what was let out: when an answer is interrupted, as much as was said.
+    """
+
+    Options = ChatOptions
+    interruptible = True
+    takes = {"turn": Input("chat/grounded", GroundedTurn)}
+    gives = {
+        "part": Output("reply/part", ReplyPart),
+        "reply": Output("reply/text", Reply),
+    }
+
+    async def setup(self) -> None:
+        """Load the model."""
+        self._model = self.model(self.options.model)
+        self._chat = GroundedChat(self.options.grounding)
+        self._history: list[dict[str, str]] = []
+        await self._model.load()
+
+    async def process(self, event: Event[GroundedTurn], emit: Emit) -> None:
+        """Answer one turn."""
+        question = event.payload.turn.text
+        facts = facts_of(event.payload.world, self.context.clock.now())
+        turn = event.parents[0]
+        guard = self._chat.guard(question, facts)
+        finished = False
+        try:
+            request = self._request(question, facts)
+            async with self._model.stream(request) as parts:
+                async for part in parts:
+                    await self._say(guard.feed(part["text"]), turn, emit)
+                    if guard.done:
+                        break
+            await self._say(guard.finish(), turn, emit)
+            finished = True
+        finally:
+            self._remember(question, guard.text)
+            await asyncio.shield(emit(Reply(turn, guard.text, finished)))
+
+    def _request(self, question: str, facts: list[Fact]) -> dict[str, Any]:
+        return {
+            "messages": self._chat.messages(question, facts, self._history),
+            "max_tokens": self.options.max_tokens,
+            "temperature": self.options.temperature,
+            "seed": self.context.seed,
+            "stop": [],
+        }
+
+    async def _say(self, text: str, turn: str, emit: Emit) -> None:
+        if text:
+            await emit(ReplyPart(turn, text))
+
+    def _remember(self, question: str, answer: str) -> None:
+        said = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        keep = 2 * self.options.history_turns
+        self._history = [*self._history, *said][-keep:] if keep else []
+
+
+def facts_of(world: WorldState, now: int) -> list[Fact]:
+    """The world's percepts as facts at ``now`` (ns): things alike in one picture are counted."""
+    alike = Counter((p.kind, p.text, p.origin) for p in world.percepts)
+    best: dict[tuple[str, str, str], float] = {}
+    newest: dict[tuple[str, str, str], int] = {}
+    for p in world.percepts:
+        key = (p.kind, p.text, p.origin)
+        best[key] = max(best.get(key, 0.0), p.score)
+        newest[key] = max(newest.get(key, 0), p.originating_time)
+    return [
+        Fact(
+            kind=key[0],  # type: ignore[arg-type]
+            text=key[1],
+            score=best[key],
+            age_s=max(0, now - newest[key]) / NS_PER_S,
+            count=count,
+            source=key[2],
+        )
+        for key, count in alike.items()
+    ]

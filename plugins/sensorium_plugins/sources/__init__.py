@@ -1,0 +1,1 @@
+"""Where events begin: the bundled camera, microphone and text sources."""
