@@ -1,1 +1,20 @@
-"""."""
+"""Agents: compositions of plugins, and the commands that run them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sensorium.plugins.hookspecs import hookimpl
+
+_COMMANDS = {
+    "run": ("run:run", "Run the agent on live sensors, or on the bundled scene without any."),
+    "chat": ("chat:chat", "Talk with the agent in the terminal; show it pictures and sounds."),
+    "ask": ("ask:ask", "One question, one answer; with pictures and recordings; as JSON."),
+}
+
+
+@hookimpl
+def sensorium_register_commands(cli: Any) -> None:
+    """``run``, ``chat`` and ``ask``."""
+    for name, (target, summary) in _COMMANDS.items():
+        cli.add_lazy(name, f"sensorium_agents.commands.{target}", summary)

@@ -9,15 +9,18 @@ policy's ``guarantee``, are never left out.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
 
 from sensorium.errors import SettingsError
 
 DEFAULT_CAPACITY = 64
+SLOWEST_HZ = 1e-6  # one event in twelve days: less is a slip of the pen
 SYNTAX = "block(n), drop_oldest(n), latest, max_age(ms) or throttle(hz), joined by '+'"
 
 
@@ -52,10 +55,12 @@ class DeliveryPolicy:
     def __post_init__(self) -> None:
         if self.capacity < 1:
             raise ValueError(f"a mailbox holds at least one event, not {self.capacity}")
-        if self.max_age_ms is not None and self.max_age_ms <= 0:
+        if self.max_age_ms is not None and not 0 < self.max_age_ms < math.inf:
             raise ValueError(f"max_age is a positive number of ms, not {self.max_age_ms}")
-        if self.throttle_hz is not None and self.throttle_hz <= 0:
-            raise ValueError(f"throttle is a positive rate in Hz, not {self.throttle_hz}")
+        if self.throttle_hz is not None and not SLOWEST_HZ <= self.throttle_hz < math.inf:
+            raise ValueError(
+                f"throttle is a rate of at least {SLOWEST_HZ:g} Hz, not {self.throttle_hz}"
+            )
 
     @classmethod
     def block(cls, capacity: int = DEFAULT_CAPACITY) -> DeliveryPolicy:
@@ -112,10 +117,16 @@ class DeliveryPolicy:
         else:
             parts = [f"{self.when_full.value}({self.capacity})"]
         if self.max_age_ms is not None:
-            parts.append(f"max_age({self.max_age_ms:g})")
+            parts.append(f"max_age({_plain(self.max_age_ms)})")
         if self.throttle_hz is not None:
-            parts.append(f"throttle({self.throttle_hz:g})")
+            parts.append(f"throttle({_plain(self.throttle_hz)})")
         return "+".join(parts)
+
+
+def _plain(number: float) -> str:
+    """All digits and no exponent, so that :meth:`DeliveryPolicy.parse` reads it back exactly."""
+    text = format(Decimal(repr(float(number))), "f")
+    return text.removesuffix(".0")
 
 
 def _parse_part(

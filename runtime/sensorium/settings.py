@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sensorium.delivery import DeliveryPolicy
-from sensorium.errors import SettingsError
+from sensorium.errors import SettingsError, TopicError
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.topics import check_pattern, check_topic
 
@@ -28,7 +28,7 @@ Layer = dict[str, Any]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _as_input(value: Any) -> Any:
@@ -43,10 +43,25 @@ def _readable_policy(text: str) -> str:
     return text
 
 
+def _exact_topic(topic: str) -> str:
+    return _checked(check_topic, topic)
+
+
+def _topic_pattern(pattern: str) -> str:
+    return _checked(check_pattern, pattern)
+
+
+def _checked(check: Callable[[str], str], text: str) -> str:
+    try:
+        return check(text)
+    except TopicError as error:  # pydantic names the key only of what raises ValueError
+        raise ValueError(str(error)) from error
+
+
 class InputSettings(_Table):
     """Where an input listens and what its mailbox does when full."""
 
-    topic: Annotated[str, AfterValidator(check_pattern)] | None = None
+    topic: Annotated[str, AfterValidator(_topic_pattern)] | None = None
     policy: Annotated[str, AfterValidator(_readable_policy)] | None = None
 
 
@@ -70,7 +85,7 @@ class ComponentSettings(_Table):
     enabled: bool = True
     options: dict[str, Any] = {}
     takes: dict[str, Annotated[InputSettings, BeforeValidator(_as_input)]] = {}
-    gives: dict[str, Annotated[str, AfterValidator(check_topic)]] = {}
+    gives: dict[str, Annotated[str, AfterValidator(_exact_topic)]] = {}
     on_error: ErrorSettings = ErrorSettings()
 
 
@@ -113,8 +128,11 @@ class ShutdownSettings(_Table):
 
 
 class PluginSettings(_Table):
-    """Which plugins are left out."""
+    """Which plugins are used beside the installed ones, and which are left out."""
 
+    modules: tuple[str, ...] = ()
+    """Importable modules, or paths of ``.py`` files: relative to the settings file, if they
+    stand in one, else to the current folder."""
     disabled: tuple[str, ...] = ()
 
 
@@ -142,7 +160,7 @@ def load_settings(
     """
     layers: list[tuple[str, Layer]] = []
     if path is not None:
-        layers.append((str(path), _read(path)))
+        layers.append((str(path), _anchored(_read(path), path.parent)))
     for name, layer in _environment(os.environ if environ is None else environ):
         layers.append((name, layer))
     if overrides:
@@ -153,7 +171,7 @@ def load_settings(
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
-        raise _explain(error, layers) from error
+        raise _explain(error, layers[::-1]) from error
 
 
 def check_options(model: type[BaseModel], options: Mapping[str, Any], key: str) -> Any:
@@ -185,6 +203,16 @@ def _read(path: Path) -> Layer:
         raise SettingsError(f"settings file {path}: {error}", origin=str(path)) from error
 
 
+def _anchored(layer: Layer, folder: Path) -> Layer:
+    """Plugin files that a settings file names are looked for beside it."""
+    table = layer.get("plugins")
+    modules = table.get("modules") if isinstance(table, dict) else None
+    if not isinstance(modules, list):
+        return layer
+    placed = [str(folder / m) if str(m).endswith(".py") else m for m in modules]
+    return merge(layer, {"plugins": {"modules": placed}})
+
+
 def _environment(environ: Mapping[str, str]) -> list[tuple[str, Layer]]:
     layers = []
     for name in sorted(environ):
@@ -205,13 +233,13 @@ def _environment(environ: Mapping[str, str]) -> list[tuple[str, Layer]]:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
 def _explain(
     error: ValidationError,
-    layers: list[tuple[str, Layer]],
+    layers: list[tuple[str, Layer]],  # the topmost first
     *,
     model: type[BaseModel] = Settings,
     prefix: str = "",
@@ -220,28 +248,27 @@ def _explain(
     problem = error.errors(include_url=False)[0]
     path = [str(part) for part in problem["loc"]]
     key = ".".join([prefix, *path] if prefix else path)
-    origin = next(
-        (name for name, layer in reversed(layers) if _holds(layer, path)),
-        layers[-1][0] if layers else "the defaults",
-    )
+    # Of the layers that hold most of the path the last one: it overrode the others.
+    origin = max(layers, key=lambda layer: _depth(layer[1], path), default=("the defaults", {}))[0]
     if problem["type"] == "extra_forbidden":
         allowed = _allowed(model, path[:-1])
         close = get_close_matches(path[-1], allowed, n=1)
-        guess = f"; did you mean {close[0]!r}?" if close else ""
-        what = f"unknown key{guess} Allowed here: {', '.join(sorted(allowed)) or 'nothing'}"
+        guess = f" (did you mean {close[0]!r}?)" if close else ""
+        what = f"unknown key{guess}. Allowed here: {', '.join(sorted(allowed)) or 'nothing'}"
     elif problem["type"] == "missing":
         what = "is required and missing"
     else:
-        what = f"{problem['msg']}, not {problem['input']!r}"
+        what = f"{problem['msg'].removeprefix('Value error, ')}, not {problem['input']!r}"
     return SettingsError(f"{origin}: {key}: {what}", key=key, origin=origin)
 
 
-def _holds(layer: Any, path: list[str]) -> bool:
-    for part in path:
+def _depth(layer: Any, path: list[str]) -> int:
+    """How much of ``path`` the layer holds."""
+    for depth, part in enumerate(path):
         if not isinstance(layer, dict) or part not in layer:
-            return False
+            return depth
         layer = layer[part]
-    return True
+    return len(path)
 
 
 def _allowed(model: Any, path: list[str]) -> list[str]:

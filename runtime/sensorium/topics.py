@@ -51,6 +51,8 @@ def matches(pattern: str, topic: str) -> bool:
 def overlap(first: str, second: str) -> bool:
     """Say whether some topic falls under both patterns (used to check an agent's wiring)."""
     one, two = first.split("/"), second.split("/")
+    if (first[0] == "$" and two[0] in "+#") or (second[0] == "$" and one[0] in "+#"):
+        return False
     for a, b in zip(one, two, strict=False):
         if "#" in (a, b):
             return True
@@ -67,3 +69,5 @@ def _check_common(topic: str) -> None:
         raise TopicError(topic[:40] + "…", f"longer than {MAX_LENGTH} characters")
     if "\x00" in topic:
         raise TopicError(topic, "holds a NUL character")
+    if not topic.isascii() and any("\ud800" <= character <= "\udfff" for character in topic):
+        raise TopicError(topic, "holds half of a surrogate pair, which no wire can carry")

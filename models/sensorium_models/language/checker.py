@@ -16,7 +16,7 @@ _FUNCTION = word_set(
     """a an the this that these those there here it its it's i i'm i've you your me my we us they
     them he she his her is are was were am be been being do does did has have having had can
     could may might must will would shall should and or but also as if so then than to of by for
-    with from about like what which who just only now currently right clearly all total
+    along with from about like what which who just only now currently right clearly all total
     altogether exactly visible present one's see sees seeing seen saw think believe look looks
     looking appear appears seem seems show shows showing shown contain contains containing
     feature features depicts include includes consist consists detect detects detected notice

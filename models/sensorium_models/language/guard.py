@@ -16,6 +16,7 @@ from .questions import Question, is_scene_question, parse_question
 from .realise import realise
 
 UNSURE = "I am not sure."
+MARKUP = "*_#`"  # Markdown, which is not spoken
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|\s+|.", re.DOTALL)
 _CLAUSE_WORDS = word_set("and but while with which who that as or in on near of")
 _ABBREVIATIONS = word_set("mr mrs ms dr prof st vs e.g i.e etc")
@@ -150,6 +151,8 @@ class GroundingGuard:
         """Feed one token to the sentence; let out what is safe when a new clause begins."""
         sentence = self._sentence
         is_word = token[0].isalnum()
+        if token in MARKUP:
+            return
         if self._safe and (token in ",;" or token.lower() in _CLAUSE_WORDS):
             self._let_out(self._safe)
         if is_word:
@@ -196,7 +199,7 @@ class GroundingGuard:
     def _closing(self, end: str) -> str:
         if self._sentence.in_quote and self._sentence.marked:
             return '".'
-        quoted = re.search(r"[.!?][\"\u201d]$", self._released)
+        quoted = re.search(r"[.!?][\"\u201d]?$", self._released)
         return "" if quoted else end or "."
 
     def _after_sentence(self) -> None:

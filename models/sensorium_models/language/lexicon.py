@@ -154,15 +154,23 @@ def plural(noun: str) -> str:
 @lru_cache(maxsize=4096)
 def singular(word: str) -> str:
     """The singular of one lower-case ``word``; a word that is no plural stays."""
-    if word in _SINGULAR:
-        return _SINGULAR[word]
+    known = _known_plurals().get(word)
+    if known is not None:
+        return known
     if len(word) < 4 or word.endswith(("ss", "us", "is")):
         return "tv" if word == "tvs" else word
     if word.endswith("ies"):
         return word[:-3] + "y"
     if re.search(r"(s|x|z|ch|sh|oto|ato)es$", word):
-        return word[:-1] if word.endswith(("vases", "noses", "horses", "houses")) else word[:-2]
+        return word[:-2]
     return word[:-1] if word.endswith("s") else word
+
+
+@lru_cache(maxsize=1)
+def _known_plurals() -> dict[str, str]:
+    """Plural -> singular for the last word of every label, where rules would err ("ties")."""
+    nouns = {name.split(" ")[-1] for name in (*COCO_LABELS, *_PARENTS, *_GENERAL)}
+    return {plural(noun): noun for noun in nouns} | _SINGULAR
 
 
 def with_article(noun: str) -> str:

@@ -4,15 +4,15 @@ llama.cpp decodes on its own thread; a callback hands every token over and says,
 value, whether to go on. That is how closing the stream stops the work at its source: within one
 token while it writes, within one batch (``PROMPT_BATCH`` tokens) while it still reads the prompt.
 
-The library always opens its HTTP listener. Here it is a Unix socket in a folder only this user
-can enter (a loopback port where there are no Unix sockets), behind a key nobody is told.
+The library always opens its HTTP listener. Here it is a Unix socket whose name is removed as soon
+as the model is loaded, so nobody can reach it. Where there are no Unix sockets it is a loopback
+port behind a key that nobody is told.
 """
 
 from __future__ import annotations
 
 import queue
 import secrets
-import shutil
 import socket
 import tempfile
 import threading
@@ -29,6 +29,7 @@ from .request import ChatRequest, parse_request
 
 NAME = "llama"
 PROMPT_BATCH = 64  # tokens read between two looks at the cancel flag: about 0.4 s on one core
+SOCKET_NAME_CHARS = 96  # a Unix socket's name is limited to about 104 bytes
 SILENT = -1  # llama.cpp's log level at which nothing reaches stdout or stderr
 CONTEXT_ERROR = "exceed_context_size_error"
 
@@ -54,7 +55,6 @@ class LlamaModel(Model[Mapping[str, Any], dict[str, str]]):
     def __init__(self, options: LlamaOptions | None = None) -> None:
         super().__init__(options)
         self._server: Any = None
-        self._socket_dir: Path | None = None
 
     def load(self, device: str) -> None:
         """Map the weights. ``device``: ``cpu``, or a GPU that this build of llama.cpp has.
@@ -71,11 +71,14 @@ class LlamaModel(Model[Mapping[str, Any], dict[str, str]]):
         path = self._locate()
         self.unload()
         params = self._params(xllamacpp, path, device)
-        try:
-            self._server = xllamacpp.Server(params)
-        except RuntimeError as error:
-            self.unload()
-            raise ModelError(NAME, f"llama.cpp cannot load {path}: {error}") from error
+        with tempfile.TemporaryDirectory(prefix="llama-") as folder:
+            name = Path(folder) / "s"
+            if hasattr(socket, "AF_UNIX") and len(str(name)) < SOCKET_NAME_CHARS:
+                params.hostnames = [f"{name}.sock"]
+            try:
+                self._server = xllamacpp.Server(params)
+            except RuntimeError as error:
+                raise ModelError(NAME, f"llama.cpp cannot load {path}: {error}") from error
 
     def _locate(self) -> Path:
         path: Path | None = self.options.path
@@ -101,9 +104,6 @@ class LlamaModel(Model[Mapping[str, Any], dict[str, str]]):
         params.ui = params.endpoint_slots = False
         params.n_threads_http = 1
         params.api_keys = [secrets.token_hex(16)]
-        if hasattr(socket, "AF_UNIX"):
-            self._socket_dir = Path(tempfile.mkdtemp(prefix="llama-"))
-            params.hostnames = [str(self._socket_dir / "s.sock")]
         return params
 
     def infer(self, batch: Sequence[Mapping[str, Any]]) -> Sequence[dict[str, str]]:
@@ -140,9 +140,6 @@ class LlamaModel(Model[Mapping[str, Any], dict[str, str]]):
     def unload(self) -> None:
         """Free the weights and the key-value cache now."""
         self._server = None  # the last reference: llama.cpp frees everything in its destructor
-        if self._socket_dir is not None:
-            shutil.rmtree(self._socket_dir, ignore_errors=True)
-            self._socket_dir = None
 
 
 class _Generation:

@@ -8,6 +8,7 @@ per request leaves torch's global generator alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class TransformersOptions(ModelOptions):
     """Where to keep a GGUF once it is unpacked (unpacking takes tens of seconds, reading the
     result one): loaded from there when it exists. Without it, every load unpacks."""
     dtype: str = "auto"
+    """What the checkpoint says ("auto"), or a name such as "bfloat16". GGUF unpacks to float32."""
     local_only: bool = True
     """Never touch the network. Turn off to let a hub id be fetched."""
     top_p: float = Field(default=1.0, gt=0, le=1)
@@ -65,10 +67,16 @@ class TransformersModel(Model[Mapping[str, Any], dict[str, str]]):
             ) from error
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
+        with _no_progress_bars(transformers):
+            self._model = self._read(transformers).to(device)
+        self._device = device
+
+    def _read(self, transformers: Any) -> Any:
+        """Tokenizer and weights from where they are, kept unpacked where that was asked for."""
         source, extra = self._source()
         try:
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(source, **extra)
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            model = transformers.AutoModelForCausalLM.from_pretrained(
                 source, dtype=self.options.dtype, **extra
             )
         except (OSError, ValueError, ImportError) as error:
@@ -78,9 +86,7 @@ class TransformersModel(Model[Mapping[str, Any], dict[str, str]]):
             model.hf_quantizer.remove_quantization_config(model)
             model.save_pretrained(self.options.converted)
             self._tokenizer.save_pretrained(self.options.converted)
-        model.eval()
-        self._model = model.to(device)
-        self._device = device
+        return model.eval()
 
     def _source(self) -> tuple[str, dict[str, Any]]:
         options = self.options
@@ -188,3 +194,16 @@ class TransformersModel(Model[Mapping[str, Any], dict[str, str]]):
     def unload(self) -> None:
         """Drop the weights."""
         self._model = self._tokenizer = None
+
+
+@contextmanager
+def _no_progress_bars(transformers: Any) -> Iterator[None]:
+    """Nothing is drawn on a console that may belong to a service."""
+    logging = transformers.utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 
 from sensorium import Actuator, Audio, ComponentOptions, Emit, Input, Output
@@ -20,7 +21,7 @@ class SpeechOptions(ComponentOptions):
     to: Literal["auto", "speaker", "file", "nowhere"] = "auto"
     """auto: a speaker where there is one, a WAV file otherwise. nowhere: only the events."""
     path: str = "replies/reply-{n}.wav"
-    """Where WAV files go; ``{n}`` counts replies from 1. Without it each reply replaces the last."""
+    """Where WAV files go; ``{n}`` counts replies from 1. Without it a reply replaces the last."""
     device: int | str | None = None
     """Speaker, as ``sensorium doctor`` lists it."""
 
@@ -47,9 +48,10 @@ class Speech(Actuator):
         self._out: VoiceOut | None = None
         self._seconds = 0.0
         self._silenced = ""  # the turn whose rest is not to be spoken
-        self._to_file = self.options.to == "file" or (
-            self.options.to == "auto" and not any(speaker.ok for speaker in list_speakers())
-        )
+        self._to_file = self.options.to == "file"
+        if self.options.to == "auto":
+            speakers = await asyncio.to_thread(list_speakers)
+            self._to_file = not any(speaker.ok for speaker in speakers)
         await self._model.load()
 
     async def process(self, event: AnyEvent, emit: Emit) -> None:

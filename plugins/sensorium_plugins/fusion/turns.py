@@ -43,9 +43,9 @@ class Turns(Fuser):
         """Turn what was said into a turn, or into an interruption."""
         match event.payload:
             case Text(text) if text.strip():
-                await emit(_turn(text.strip(), spoken=False))
+                await emit(turn_from(text.strip(), spoken=False))
             case Transcript() as heard if self._wants_answer(event):
-                await emit(_turn(heard.text, spoken=True))
+                await emit(turn_from(heard.text, spoken=True))
             case SpeechStarted() if self._speaking and self.options.while_speaking == "barge_in":
                 await self.context.announce(Interrupted("barge-in"))
                 self._speaking = False
@@ -65,5 +65,6 @@ class Turns(Fuser):
         return not self._speaking and event.originating_time >= self._ignore_until
 
 
-def _turn(text: str, *, spoken: bool) -> UserTurn:
+def turn_from(text: str, *, spoken: bool) -> UserTurn:
+    """The turn that ``text`` makes, with what has to be perceived before it can be answered."""
     return UserTurn(text, spoken, ("read",) if asks_to_read(text) else ())

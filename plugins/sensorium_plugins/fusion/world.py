@@ -47,7 +47,7 @@ class World(Fuser):
     async def setup(self) -> None:
         """Nothing is known yet."""
         self._known: dict[tuple[str, str], tuple[Percept, ...]] = {}
-        self._heard: list[tuple[str, Percept]] = []  # with the root they came from
+        self._heard: list[Percept] = []
         self._waiting: dict[str, tuple[AnyEvent, Emit]] = {}  # turns by id
 
     async def process(self, event: AnyEvent, emit: Emit) -> None:
@@ -67,7 +67,9 @@ class World(Fuser):
         time = event.originating_time
         match event.payload:
             case Detections(labels, scores, boxes):
-                kind = "face" if set(labels) == {"face"} or event.topic.endswith("faces") else "seen"
+                kind = (
+                    "face" if set(labels) == {"face"} or event.topic.endswith("faces") else "seen"
+                )
                 found = tuple(
                     Percept(kind, label, score, origin, time, tuple(float(x) for x in box))  # type: ignore[arg-type]
                     for label, score, box in zip(labels, scores, boxes, strict=True)
@@ -87,7 +89,7 @@ class World(Fuser):
                 self._learn(origin, "read", read, time)
             case Transcript(text, confidence, _):
                 heard = Percept("heard", text, confidence, origin, time)
-                self._heard = [*self._heard, (event.trace_id, heard)][-self.options.hearing :]
+                self._heard = [*self._heard, heard][-self.options.hearing :]
             case _:
                 pass
 
@@ -97,19 +99,23 @@ class World(Fuser):
         if not held or held[0].originating_time <= time:
             self._known[(origin, kind)] = percepts
 
-    def _state(self, now: int, *, but: str = "") -> WorldState:
-        """What is known at ``now`` (ns), leaving out what was heard at the root ``but``."""
+    def _state(self, now: int) -> WorldState:
+        """What is known at ``now`` (ns)."""
         oldest = now - round(self.options.forget_s * NS_PER_S)
         known = [p for percepts in self._known.values() for p in percepts]
-        known += [heard for root, heard in self._heard if root != but]
+        known += self._heard
         return WorldState(tuple(p for p in known if p.originating_time >= oldest))
 
     async def _ground(self, event: AnyEvent, emit: Emit) -> None:
+        if event.payload.spoken:  # a question is no news of the world, though it was heard
+            self._heard = [p for p in self._heard if p.text not in event.payload.text]
         self._waiting[event.id] = (event, emit)
         if not event.payload.needs:
             await self._release(event.id, missing=())
             return
-        self.context.spawn(self._give_up_later(event.id, event.payload.needs), name="wait for needs")
+        self.context.spawn(
+            self._give_up_later(event.id, event.payload.needs), name="wait for needs"
+        )
 
     async def _give_up_later(self, turn: str, needs: tuple[str, ...]) -> None:
         await self.context.clock.sleep(self.options.wait_s)
@@ -118,6 +124,5 @@ class World(Fuser):
 
     async def _release(self, turn_id: str, missing: tuple[str, ...]) -> None:
         event, emit = self._waiting.pop(turn_id)
-        said = event.trace_id if event.payload.spoken else ""
-        state = self._state(self.context.clock.now(), but=said)
+        state = self._state(self.context.clock.now())
         await emit(GroundedTurn(event.payload, state, missing))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sensorium import ComponentOptions, Emit, Event, Image, Input, Output, Perceiver
 from sensorium.payloads import Detections
 
@@ -21,7 +23,7 @@ class FaceDetectionOptions(ComponentOptions):
 class ObjectDetection(Perceiver):
     """Finds objects in each picture it is given, with their boxes in the picture's pixels."""
 
-    Options: type[ComponentOptions] = DetectionOptions
+    Options: ClassVar[type[ComponentOptions]] = DetectionOptions
     takes = {"image": Input("camera/+/image", Image)}
     gives = {"detections": Output("vision/objects", Detections)}
 

@@ -10,7 +10,7 @@ class ImageClassesOptions(ComponentOptions):
     """Options of :class:`ImageClasses`."""
 
     model: str = "image_classes"
-    min_score: float = 0.1
+    min_score: float = 0.2
 
 
 class ImageClasses(Perceiver):

@@ -47,6 +47,4 @@ class Ocr(Perceiver):
         for seen in self._latest.values():
             read = await self._model.infer({"image": seen.payload.data})
             lines = TextLines(tuple(read["lines"]), tuple(read["scores"]), read["boxes"])
-            await emit(
-                lines, originating_time=seen.originating_time, parents=(seen, event)
-            )
+            await emit(lines, originating_time=seen.originating_time, parents=(seen, event))

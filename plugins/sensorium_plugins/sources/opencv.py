@@ -24,7 +24,8 @@ def quiet_cv2() -> Any:
         remedy = "Run: pip install 'sensorium[vision]'"
         raise MissingDependency("camera", "OpenCV", remedy) from error
     if os.environ["OPENCV_LOG_LEVEL"] == "SILENT":
-        cv2.setLogLevel(0)  # somebody else may have imported it first
+        logging = cv2.utils.logging
+        logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # somebody else may have imported it first
     return cv2
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import Field
 
 from sensorium.components import ComponentOptions, Context
-from sensorium.errors import SourceUnavailable
+from sensorium.errors import BadInput, SourceUnavailable
 from sensorium.payloads.system import EventsDropped, SourceState
 
 
@@ -29,8 +29,8 @@ async def reopen(
 ) -> None:
     """Announce ``lost``, then ``retrying`` before every attempt, and ``restored`` at the end.
 
-    ``attempt`` raises :class:`SourceUnavailable` when it fails. The same is raised here, at once,
-    when ``reconnect`` is off.
+    ``attempt`` raises :class:`SourceUnavailable` or :class:`BadInput` when it fails. With
+    ``reconnect`` off :class:`SourceUnavailable` is raised here at once.
     """
     await _say(context, "lost", reason)
     if not options.reconnect:
@@ -43,7 +43,7 @@ async def reopen(
         await context.clock.sleep(wait)
         try:
             await attempt()
-        except SourceUnavailable as error:
+        except (SourceUnavailable, BadInput) as error:  # a rebooting camera may send nonsense
             reason = str(error)
             wait = min(wait * 2, options.reconnect_max_s)
         else:

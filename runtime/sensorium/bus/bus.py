@@ -80,6 +80,10 @@ class EventBus:
         ``originating_time`` (ns) defaults to now. Returns the event. If the waiting publisher
         is cancelled, mailboxes that had room keep the event and full ones never get it.
         """
+        try:
+            offers = self._routes[topic]  # before counting: a refused topic leaves no gap
+        except KeyError:
+            offers = self._route(topic)
         now = self._now()
         try:
             sequence = self._counters[source]()
@@ -98,10 +102,6 @@ class EventBus:
         if payload.event_class is _SYSTEM:
             await self.deliver(event)
             return event
-        try:
-            offers = self._routes[topic]
-        except KeyError:
-            offers = self._route(topic)
         held: list[asyncio.Future[None]] | None = None
         for offer in offers:
             wait = offer(event)
@@ -127,6 +127,8 @@ class EventBus:
         Raises :class:`MailboxFull` when a mailbox may drop nothing and is full; mailboxes that
         had room keep the event.
         """
+        if topic not in self._members:
+            self._route(topic)
         now = self._now()
         event: AnyEvent = Event(
             topic,
@@ -164,6 +166,7 @@ class EventBus:
         self.closed = True
         for subscription in tuple(self._subscriptions):
             subscription.close()
+        self._forget_routes()
 
     async def __aenter__(self) -> EventBus:
         return self

@@ -58,12 +58,15 @@ class Merged:
 
     async def _wait(self) -> None:
         reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for subscription in self.subscriptions:
-            subscription.share_reader(reader)
-        self._reader = reader
+        shared: list[Subscription] = []
         try:
+            for subscription in self.subscriptions:
+                subscription.share_reader(reader)
+                shared.append(subscription)
+            self._reader = reader
             await reader
         finally:
-            self._reader = None
-            for subscription in self.subscriptions:
+            if self._reader is reader:
+                self._reader = None
+            for subscription in shared:
                 subscription.share_reader(None)

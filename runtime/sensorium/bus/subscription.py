@@ -17,6 +17,8 @@ from sensorium.events import NS_PER_MS, NS_PER_S, AnyEvent, EventClass
 
 SYSTEM_CAPACITY = 1024  # system events are few; a mailbox that holds more is not being read
 
+_Line = deque[tuple[AnyEvent, asyncio.Future[None]]]  # publishers that wait, and their events
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionStatistics:
@@ -56,12 +58,15 @@ class Subscription:
         self._on_close = on_close
         self._queue: deque[AnyEvent] = deque()
         self._system: deque[AnyEvent] = deque()
-        self._waiting: deque[tuple[AnyEvent, asyncio.Future[None]]] = deque()
+        self._waiting: _Line = deque()
+        self._system_waiting: _Line = deque()
         self._reader: asyncio.Future[None] | None = None
         self._published = 0
         self._delivered = 0
         self._dropped: Counter[DropReason] = Counter()
-        self._next_allowed = 0  # ns: when a throttled mailbox takes the next event
+        # ns between two events of a throttled mailbox, and the creation time of the last it took
+        self._period = round(NS_PER_S / policy.throttle_hz) if policy.throttle_hz else 0
+        self._last_taken: int | None = None
         # Below the limit an event is taken without looking. The limit is 0 while publishers wait
         # (they come first) and in a throttled mailbox, which looks at every event.
         self._limit = self._open_limit = 0 if policy.throttle_hz else policy.capacity
@@ -84,7 +89,7 @@ class Subscription:
     def offer_system(self, event: AnyEvent) -> asyncio.Future[None] | None:
         """Accept a system event ahead of everything else."""
         if len(self._system) >= SYSTEM_CAPACITY:
-            return self._hold(event)
+            return self._hold(event, self._system_waiting)
         self._published += 1
         self._careful = True
         self._system.append(event)
@@ -95,18 +100,18 @@ class Subscription:
         policy = self.policy
         protected = self._is_protected(event)
         if policy.throttle_hz and not protected:
-            if event.creation_time < self._next_allowed:
+            if self._is_too_soon(event):
                 self._drop_incoming(DropReason.THROTTLED)
                 return None
-            self._next_allowed = event.creation_time + round(NS_PER_S / policy.throttle_hz)
+            self._last_taken = event.creation_time
         full = len(self._queue) >= policy.capacity or bool(self._waiting)
         if full:
             if policy.when_full is WhenFull.BLOCK:
-                return self._hold(event)
+                return self._hold(event, self._waiting)
             victim = self._victim(event, protected)
             if victim is None:
                 if protected:
-                    return self._hold(event)
+                    return self._hold(event, self._waiting)
                 self._drop_incoming(DropReason.FULL)
                 return None
             del self._queue[victim]
@@ -115,6 +120,12 @@ class Subscription:
         self._queue.append(event)
         self._wake()
         return None
+
+    def _is_too_soon(self, event: AnyEvent) -> bool:
+        # By distance, not by a next allowed time: after the machine's clock was set back, or one
+        # event from a clock that runs ahead, such a time would keep the mailbox shut for long.
+        last = self._last_taken
+        return last is not None and abs(event.creation_time - last) < self._period
 
     def _victim(self, incoming: AnyEvent, protected: bool) -> int | None:
         """Index of the event to give up for ``incoming``; None to give up the incoming one.
@@ -137,21 +148,22 @@ class Subscription:
         self._published += 1
         self._dropped[reason] += 1
 
-    def _hold(self, event: AnyEvent) -> asyncio.Future[None]:
+    def _hold(self, event: AnyEvent, line: _Line) -> asyncio.Future[None]:
         """Queue the publisher: events of waiting publishers come in in the order of their calls."""
         accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, accepted))
+        line.append((event, accepted))
         self._limit = 0
         self._careful = True
         return accepted
 
     def withdraw(self, accepted: asyncio.Future[None]) -> None:
         """A publisher that waited for ``accepted`` gave up; its event was never published."""
-        for position, (_, held) in enumerate(self._waiting):
-            if held is accepted:
-                del self._waiting[position]
-                self._admit_waiting()
-                return
+        for line in (self._waiting, self._system_waiting):
+            for position, (_, held) in enumerate(line):
+                if held is accepted:
+                    del line[position]
+                    self._admit_waiting()
+                    return
 
     # --- the subscriber's side ---------------------------------------------------------------
 
@@ -191,7 +203,8 @@ class Subscription:
             self._drop_too_old()
             event = queue.popleft() if queue else None
         self._admit_waiting()
-        self._careful = bool(self._system or self._waiting or self.policy.max_age_ms)
+        held = self._system or self._waiting or self._system_waiting
+        self._careful = bool(held or self.policy.max_age_ms)
         if event is not None:
             self._delivered += 1
         return event
@@ -209,7 +222,12 @@ class Subscription:
                 self._reader = None
 
     def share_reader(self, reader: asyncio.Future[None] | None) -> None:
-        """Let several mailboxes wake one reader (see :class:`sensorium.bus.merge.Merged`)."""
+        """Let several mailboxes wake one reader (see :class:`sensorium.bus.merge.Merged`).
+
+        None takes it back. Raises :class:`BusError` when somebody else is reading.
+        """
+        if reader is not None and self._reader is not None:
+            raise BusError(f"subscription {self.name!r} has a reader already: one at a time")
         self._reader = reader
 
     def peek(self) -> AnyEvent | None:
@@ -221,12 +239,22 @@ class Subscription:
         return self._queue[0] if self._queue else None
 
     def discard(self, reason: DropReason, which: Callable[[AnyEvent], bool]) -> int:
-        """Give up pending data events for which ``which(event)`` is true; returns how many."""
+        """Give up data events for which ``which(event)`` is true; returns how many.
+
+        Those that publishers wait to hand over are given up as well: they count as published
+        and dropped, and their publishers go on.
+        """
         kept = [e for e in self._queue if self._is_protected(e) or not which(e)]
         gone = len(self._queue) - len(kept)
-        self._dropped[reason] += gone
         self._queue.clear()
         self._queue.extend(kept)
+        for event, accepted in tuple(self._waiting):
+            if not accepted.done() and not self._is_protected(event) and which(event):
+                self._waiting.remove((event, accepted))
+                self._published += 1
+                gone += 1
+                accepted.set_result(None)
+        self._dropped[reason] += gone
         self._admit_waiting()
         return gone
 
@@ -238,10 +266,11 @@ class Subscription:
         self._dropped[DropReason.CLOSED] += len(self._queue) + len(self._system)
         self._queue.clear()
         self._system.clear()
-        for _, accepted in self._waiting:
-            if not accepted.done():
-                accepted.set_result(None)
-        self._waiting.clear()
+        for line in (self._waiting, self._system_waiting):
+            for _, accepted in line:
+                if not accepted.done():
+                    accepted.set_result(None)
+            line.clear()
         self._wake()
         self._on_close(self)
 
@@ -266,7 +295,7 @@ class Subscription:
             delivered=self._delivered,
             dropped={reason.value: n for reason, n in self._dropped.items() if n},
             pending=self.pending,
-            waiting=len(self._waiting),
+            waiting=len(self._waiting) + len(self._system_waiting),
         )
 
     def __repr__(self) -> str:
@@ -283,24 +312,22 @@ class Subscription:
         while queue and queue[0].originating_time < oldest and not self._is_protected(queue[0]):
             queue.popleft()
             self._dropped[DropReason.TOO_OLD] += 1
+            if not queue:
+                self._admit_waiting()  # they may be young enough, and nobody else lets them in
 
     def _admit_waiting(self) -> None:
-        while self._waiting:
-            event, accepted = self._waiting[0]
-            if accepted.done():  # the publisher was cancelled and has not withdrawn yet
-                self._waiting.popleft()
-                continue
-            system = event.payload.event_class is EventClass.SYSTEM
-            lane, room = (
-                (self._system, SYSTEM_CAPACITY) if system else (self._queue, self.policy.capacity)
-            )
-            if len(lane) >= room:
-                return
-            self._waiting.popleft()
-            lane.append(event)
-            self._published += 1
-            accepted.set_result(None)
-        self._limit = self._open_limit
+        self._admit(self._system_waiting, self._system, SYSTEM_CAPACITY)
+        self._admit(self._waiting, self._queue, self.policy.capacity)
+        if not self._waiting:
+            self._limit = self._open_limit
+
+    def _admit(self, line: _Line, lane: deque[AnyEvent], room: int) -> None:
+        while line and (line[0][1].done() or len(lane) < room):
+            event, accepted = line.popleft()
+            if not accepted.done():  # else its publisher was cancelled and has not withdrawn yet
+                lane.append(event)
+                self._published += 1
+                accepted.set_result(None)
 
     def _wake(self) -> None:
         reader, self._reader = self._reader, None

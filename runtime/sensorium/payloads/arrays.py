@@ -1,8 +1,8 @@
 """Numpy arrays as fields of payloads: their validation, JSON form and JSON schema.
 
 In memory an array field is the array itself, marked read-only, never copied. In JSON it is
-``{"dtype": "uint8", "shape": [480, 640, 3], "data": <base64, C order>}``. On the binary wire it
-travels beside the header, untouched (see :mod:`sensorium.payloads.codec`).
+``{"dtype": "uint8", "shape": [480, 640, 3], "data": <base64, C order, little-endian>}``. On the
+binary wire it travels beside the header, untouched (see :mod:`sensorium.payloads.codec`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ DTYPES = frozenset(
 )
 
 
+MAX_SIZE = 2**31 - 1  # of one dimension
+
+
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """Return a view of ``array`` that refuses writes: payloads are shared by every subscriber."""
     if not array.flags.writeable:
@@ -40,15 +43,26 @@ def array_from_buffer(dtype: str, shape: Sequence[int], data: bytes | memoryview
     """
     if dtype not in DTYPES:
         raise ValueError(f"dtype {dtype!r} is not one of {', '.join(sorted(DTYPES))}")
-    if len(shape) > 8 or any(not isinstance(n, int) or n < 0 for n in shape):
+    if len(shape) > 8 or any(type(n) is not int or not 0 <= n <= MAX_SIZE for n in shape):
         raise ValueError(f"shape {list(shape)!r} is not a list of at most 8 sizes")
-    kind = np.dtype(dtype)
+    kind = np.dtype(dtype).newbyteorder("<")
     expected = math.prod(shape) * kind.itemsize
     if memoryview(data).nbytes != expected:
         raise ValueError(
             f"{memoryview(data).nbytes} bytes of data where {dtype} {list(shape)} takes {expected}"
         )
     return read_only(np.frombuffer(data, kind).reshape(shape))
+
+
+def as_wire(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in C order, little-endian: itself, unless it is laid out otherwise.
+
+    Raises ValueError when its dtype is not in :data:`DTYPES`.
+    """
+    if array.dtype.name not in DTYPES:
+        raise ValueError(f"dtype {array.dtype.name!r} is not allowed in a payload")
+    flat = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return flat.reshape(array.shape)  # a scalar array has gained a dimension
 
 
 class _ArrayAnnotation:
@@ -100,7 +114,7 @@ class _ArrayAnnotation:
         return {
             "dtype": array.dtype.name,
             "shape": list(array.shape),
-            "data": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode(),
+            "data": base64.b64encode(as_wire(array).tobytes()).decode(),
         }
 
 

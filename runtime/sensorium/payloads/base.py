@@ -19,6 +19,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 from sensorium.delivery import DeliveryPolicy
 from sensorium.errors import PayloadError
 from sensorium.events import EventClass
+from sensorium.payloads.arrays import Array, read_only
 
 PayloadT = TypeVar("PayloadT", bound="Payload")
 
@@ -68,6 +69,7 @@ def payload(
     def make(cls: type[PayloadT]) -> type[PayloadT]:
         if not issubclass(cls, Payload):
             raise PayloadError(f"{cls.__qualname__} must subclass sensorium.Payload")
+        _seal_arrays(cls)
         made: Any = dataclass(frozen=True, slots=True, eq=False)(cls)
         made.type_name = type_name
         made.event_class = event_class
@@ -76,3 +78,21 @@ def payload(
         return made  # type: ignore[no-any-return]
 
     return make
+
+
+def _seal_arrays(cls: type[Any]) -> None:
+    """Make every array field read-only once the class's own checks are done."""
+    names = [name for name, kind in cls.__annotations__.items() if kind in ("Array", Array)]
+    check = getattr(cls, "__post_init__", None)
+    if not names:
+        return
+
+    def __post_init__(self: Any) -> None:  # noqa: N807
+        if check is not None:
+            check(self)
+        for name in names:
+            array = getattr(self, name)
+            if array.flags.writeable:
+                object.__setattr__(self, name, read_only(array))
+
+    cls.__post_init__ = __post_init__

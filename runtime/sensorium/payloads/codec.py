@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from sensorium.errors import PayloadError, UnknownName
+from sensorium.errors import PayloadError, TopicError, UnknownName
 from sensorium.events import AnyEvent, Event
-from sensorium.payloads.arrays import array_from_buffer
+from sensorium.payloads.arrays import array_from_buffer, as_wire
 from sensorium.payloads.base import Payload
 from sensorium.payloads.registry import PayloadRegistry, adapter
 from sensorium.topics import check_topic
@@ -36,8 +36,11 @@ Buffer = bytes | memoryview
 
 
 def payload_to_json(payload: Payload) -> dict[str, Any]:
-    """The payload as plain JSON values, arrays in base64."""
-    result: dict[str, Any] = adapter(type(payload)).dump_python(payload, mode="json")
+    """The payload as plain JSON values, arrays in base64; raises :class:`PayloadError`."""
+    try:
+        result: dict[str, Any] = adapter(type(payload)).dump_python(payload, mode="json")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise PayloadError(f"a {payload.type_name} has no JSON form: {error}") from error
     return result
 
 
@@ -69,19 +72,26 @@ def event_from_json(data: bytes | str | dict[str, Any], registry: PayloadRegistr
 
 
 def encode(event: AnyEvent) -> list[Buffer]:
-    """The event as wire frames: the header, then one buffer an array."""
+    """The event as wire frames: the header, then one buffer an array.
+
+    Raises :class:`PayloadError` when a field holds what no wire carries (an integer of more than
+    64 bits, half a surrogate pair, an array of objects).
+    """
     arrays: list[Buffer] = []
 
     def pack(value: Any) -> msgpack.ExtType:
         if not isinstance(value, np.ndarray):
             raise PayloadError(f"{type(value).__name__} cannot travel in a {event.topic} event")
-        flat = np.ascontiguousarray(value)
+        flat = as_wire(value)
         arrays.append(flat.reshape(-1).view(np.uint8).data)
         place = [len(arrays) - 1, flat.dtype.name, list(value.shape)]
         return msgpack.ExtType(_ARRAY, msgpack.packb(place))
 
-    fields = adapter(type(event.payload)).dump_python(event.payload)
-    header: bytes = msgpack.packb(_envelope(event) | {"fields": fields}, default=pack)
+    try:
+        fields = adapter(type(event.payload)).dump_python(event.payload)
+        header: bytes = msgpack.packb(_envelope(event) | {"fields": fields}, default=pack)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise PayloadError(f"{event!r} cannot be put on the wire: {error}") from error
     return [header, *arrays]
 
 
@@ -142,8 +152,12 @@ def _event(data: Any, registry: PayloadRegistry) -> AnyEvent:
     if not isinstance(data["fields"], dict):
         raise PayloadError("the fields of an event are an object")
     payload = payload_from_json(payload_type, data["fields"])
+    try:
+        topic = check_topic(data["topic"])
+    except TopicError as error:
+        raise PayloadError(str(error)) from error
     return Event(
-        check_topic(data["topic"]),
+        topic,
         payload,
         data["ot"],
         data["ct"],

@@ -8,7 +8,7 @@ import numpy as np
 
 from sensorium.delivery import DeliveryPolicy
 from sensorium.errors import PayloadError
-from sensorium.payloads.arrays import Array, read_only
+from sensorium.payloads.arrays import Array
 from sensorium.payloads.base import Payload, Shed, payload
 
 
@@ -25,7 +25,6 @@ class Image(Payload):
             raise PayloadError(
                 f"an Image is (height, width, 3) uint8 RGB, not {data.shape} {data.dtype}"
             )
-        object.__setattr__(self, "data", read_only(data))
 
     @property
     def width(self) -> int:
@@ -56,7 +55,6 @@ class Audio(Payload):
             raise PayloadError(f"Audio is (T,) float32, not {samples.shape} {samples.dtype}")
         if self.sample_rate <= 0:
             raise PayloadError(f"a sample rate is a positive number of Hz, not {self.sample_rate}")
-        object.__setattr__(self, "samples", read_only(samples))
 
     @property
     def duration(self) -> Fraction:

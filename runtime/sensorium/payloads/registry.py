@@ -59,6 +59,10 @@ class PayloadRegistry:
         except KeyError:
             raise UnknownName("payload type", name, self._types, _ADDING) from None
 
+    def remove_plugin(self, plugin: str) -> None:
+        """Forget what ``plugin`` registered: it failed half-way."""
+        self._types = {n: held for n, held in self._types.items() if held[1] != plugin}
+
     def json_schema(self, name: str) -> dict[str, Any]:
         """The JSON schema (2020-12) of that type."""
         schema: dict[str, Any] = adapter(self.get(name)).json_schema()

@@ -18,7 +18,7 @@ import pluggy
 from sensorium.components import Actuator, Component, Fuser, Perceiver, Planner, Sink, Source
 from sensorium.errors import DuplicateName, PluginError, SensoriumError, UnknownName
 from sensorium.payloads.registry import PayloadRegistry
-from sensorium.plugins import hookspecs
+from sensorium.plugins import files, hookspecs
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.plugins.registry import Registry
 from sensorium.workers.model import Model
@@ -76,9 +76,10 @@ class Plugins:
                 component: type[Component] = registry.get(name)
                 return component
         known = [known for registry in self._kinds.values() for known in registry]
-        raise UnknownName(
-            "component", name, known, "Is its plugin installed? `sensorium plugins` lists them."
-        )
+        hint = "Is its plugin installed? `sensorium plugins` lists them."
+        for plugin in self.failures:
+            hint += f" Plugin {plugin.name!r} ({plugin.origin}) is not in use: {plugin.error}"
+        raise UnknownName("component", name, known, hint)
 
     def on_component_error(
         self, name: str, component: Component | None, error: Exception
@@ -113,12 +114,14 @@ class Plugins:
 def load_plugins(
     *,
     installed: bool = True,
+    modules: Iterable[str] = (),
     extra: Iterable[tuple[str, Any]] = (),
     disabled: Iterable[str] = (),
 ) -> Plugins:
     """Load plugins and let them register what they bring.
 
-    ``installed`` takes those of the entry-point group ``sensorium``; ``extra`` adds
+    ``installed`` takes those of the entry-point group ``sensorium``; ``modules`` adds importable
+    modules and paths of ``.py`` files (``[plugins] modules`` of the settings); ``extra`` adds
     ``(name, module or object)`` pairs, which tests use. A plugin that cannot be imported, has a
     misspelt hook or raises in one is left out and reported in :attr:`Plugins.loaded`; no other
     plugin notices.
@@ -130,6 +133,9 @@ def load_plugins(
     if installed:
         for point in _entry_points():
             found.append((point.name, _origin(point), point.load))
+    for reference in modules:
+        name = files.plugin_name(reference)
+        found.append((name, reference, partial(files.load_module, reference)))
     for name, module in extra:
         found.append(
             (name, getattr(module, "__name__", type(module).__name__), partial(_same, module))
@@ -156,15 +162,18 @@ def _origin(point: EntryPoint) -> str:
 
 
 def _load_one(plugins: Plugins, name: str, origin: str, load: Callable[[], Any]) -> LoadedPlugin:
+    if name == GROUP or plugins.manager.has_plugin(name):
+        taken = DuplicateName(name, f"another plugin has this name; rename the one from {origin}")
+        return LoadedPlugin(name, origin, (), _say(taken))
     try:
         plugin = load()
-    except Exception as error:  # noqa: BLE001 - a plugin's import may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's import may raise anything
         return LoadedPlugin(name, origin, (), f"cannot be imported: {_say(error)}")
     hooks: tuple[str, ...] = ()
     try:
         hooks = _register(plugins, name, plugin)
         _collect(plugins, name, plugin)
-    except Exception as error:  # noqa: BLE001 - its hooks may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - its hooks may raise anything
         _forget(plugins, name)
         return LoadedPlugin(name, origin, hooks, _say(error))
     return LoadedPlugin(name, origin, hooks)
@@ -172,8 +181,6 @@ def _load_one(plugins: Plugins, name: str, origin: str, load: Callable[[], Any])
 
 def _register(plugins: Plugins, name: str, plugin: Any) -> tuple[str, ...]:
     manager = plugins.manager
-    if manager.has_plugin(name):
-        raise DuplicateName(name, "another plugin has this name; rename one of the entry points")
     _check_spelling(name, plugin)
     try:
         manager.register(plugin, name)
@@ -210,16 +217,30 @@ def _collect(plugins: Plugins, name: str, plugin: Any) -> None:
     only_this("sensorium_register_payloads", others)(register=register)
     for registry in (*plugins.kinds.values(), plugins.models):
         registry.on_behalf_of(name, only_this(registry.hook, others))
+    _check_names(plugins, name)
+
+
+def _check_names(plugins: Plugins, name: str) -> None:
+    """Settings ask for a component by name alone, so no two kinds may share one."""
+    seen: dict[str, str] = {}
+    for kind, registry in plugins.kinds.items():
+        for held in registry.registrations():
+            if held.name in seen:
+                raise DuplicateName(
+                    name, f"{kind} {held.name!r} has the name of a {seen[held.name]}; rename one"
+                )
+            seen[held.name] = kind
 
 
 def _forget(plugins: Plugins, name: str) -> None:
     if plugins.manager.has_plugin(name):
         plugins.manager.unregister(name=name)
+    plugins.payloads.remove_plugin(name)
     for registry in (*plugins.kinds.values(), plugins.models):
         registry.remove_plugin(name)
 
 
-def _say(error: Exception) -> str:
+def _say(error: BaseException) -> str:
     if isinstance(error, SensoriumError):
         return str(error)
     return f"{type(error).__name__}: {error}"

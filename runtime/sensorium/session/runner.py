@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sensorium.bus import Merged, Subscription
 from sensorium.components import Component, Context, Input, Output, Source
 from sensorium.delivery import DeliveryPolicy, DropReason
-from sensorium.errors import BusClosed, PayloadError
+from sensorium.errors import BusClosed, Cancelled, PayloadError
 from sensorium.events import AnyEvent
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import ComponentEnded, ComponentFailed, ComponentReady
@@ -23,6 +24,8 @@ from sensorium.settings import ComponentSettings
 
 if TYPE_CHECKING:
     from sensorium.session.session import Session
+
+_Work = Callable[[], Coroutine[Any, Any, None]]  # not begun, so that it may never be
 
 INTERRUPTED_TOPIC = "system/interrupted"
 
@@ -58,9 +61,11 @@ class Runner:
         self._subscriptions: list[Subscription] = []
         self._scope = TaskScope(self._spawned_failed)
         self._spawn_error: Exception | None = None
+        self._decided: ErrorAction | None = None
         self._mailbox = Merged(())
         self._component: Component | None = None
         self._current: asyncio.Task[Exception | None] | None = None
+        """``process`` of an interruptible component, or ``run`` of a source."""
 
     @property
     def is_source(self) -> bool:
@@ -86,6 +91,7 @@ class Runner:
     async def run(self) -> None:
         """Set up and run the component until it ends; restart it as the supervisor says."""
         listener: asyncio.Task[None] | None = None
+        heard: Subscription | None = None
         if self.component_class.interruptible:
             heard = self._session.bus.subscribe(
                 INTERRUPTED_TOPIC, DeliveryPolicy.block(), name=f"{self.name}.interrupted"
@@ -99,8 +105,11 @@ class Runner:
         finally:
             if listener is not None:
                 listener.cancel()
+            if heard is not None:
+                heard.close()  # a listener that never came to run has not
             for subscription in self._subscriptions:
                 subscription.close()
+                self._session.report_drops(subscription.statistics(), final=True)
             self.busy = False
             self.ready.set()
             self.ended.set()
@@ -114,6 +123,8 @@ class Runner:
             if error is None:
                 return "reached its end" if self.is_source else "its inputs closed"
             action = await self._report(error, during, event)
+            self.busy = False
+            self._session.activity()
             if action is ErrorAction.STOP:
                 self.failure = error
                 self._session.request_stop(f"component {self.name!r} failed: {error}")
@@ -128,7 +139,7 @@ class Runner:
         """From set-up to close; returns what ended it, when, and at which event."""
         during, event = "setup", None
         outcome: Exception | None = None
-        self._spawn_error = None
+        self._spawn_error = self._decided = None
         component: Component | None = None
         try:
             component = self._component = self.component_class(self._options, self._context())
@@ -139,32 +150,45 @@ class Runner:
             if isinstance(component, Source):
                 during = "run"
                 await self._session.started.wait()
-                await component.run(self._publisher.because_of(None))
+                outcome = await self._run_source(component)
             else:
                 during = "process"
                 outcome, event = await self._serve(component)
         except Exception as error:  # noqa: BLE001 - the supervisor decides, whatever it was
             outcome = error
+        except asyncio.CancelledError:
+            outcome = _not_asked_for()
         finally:
             stuck = await self._scope.cancel(self._session.settings.shutdown.cancel_s)
             for name in stuck:
                 self.log.error("task %s of component %s ignores cancellation", name, self.name)
-            if component is not None:
-                outcome = await self._close(component, outcome)
+            failed = await self._close(component)
+        if outcome is None and failed is not None:
+            return failed, "close", None
         return outcome, during, event
 
-    async def _close(self, component: Component, outcome: Exception | None) -> Exception | None:
+    async def _close(self, component: Component | None) -> Exception | None:
         try:
-            await component.close()
+            if component is not None:
+                await component.close()
         except Exception as error:  # noqa: BLE001 - closing must not hide the first failure
-            if outcome is None:
-                return error
-            self.log.warning("closing after a failure failed as well: %s", error)
-        return outcome
+            self.log.error("component %s failed in close: %s", self.name, error)
+            return error
+        return None
+
+    async def _run_source(self, component: Source) -> Exception | None:
+        """Run a source to its end, or until a task that it spawned fails."""
+        if self._spawn_error is None:
+            running = partial(component.run, self._publisher.because_of(None))
+            error = await self._as_task(running, f"{self.name} running")
+            return self._spawn_error or error
+        return self._spawn_error
 
     async def _serve(self, component: Any) -> tuple[Exception | None, AnyEvent | None]:
         """Hand events to ``process`` one at a time, until the inputs close or it fails."""
         self._mailbox = mailbox = Merged(self._subscriptions)
+        if self._spawn_error is not None:  # raised while setting up
+            mailbox.stop()
         wanted = list(self.inputs.values())
         while True:
             try:
@@ -172,28 +196,27 @@ class Runner:
             except BusClosed:
                 return self._spawn_error, None
             self.busy = True
-            try:
-                if isinstance(event.payload, wanted[index].payload_type):
-                    error = await self._process(component, event)
-                else:
-                    error = PayloadError(
-                        f"{event.topic} carries {type(event.payload).__name__}; the input takes"
-                        f" {wanted[index].payload_type.__name__}"
-                    )
-                if error is not None and not await self._skips(error, event):
-                    return error, event
-            finally:
-                self.busy = False
-                self._session.activity()
+            if isinstance(event.payload, wanted[index].payload_type):
+                error = await self._process(component, event)
+            else:
+                error = PayloadError(
+                    f"{event.topic} carries {type(event.payload).__name__}; the input takes"
+                    f" {wanted[index].payload_type.__name__}"
+                )
+            if error is not None and not await self._skips(error, event):
+                return error, event  # busy until the failure has been reported
+            self.busy = False
+            self._session.activity()
 
     async def _process(self, component: Any, event: AnyEvent) -> Exception | None:
-        emit = self._publisher.because_of(event)
+        work = partial(component.process, event, self._publisher.because_of(event))
         if not self.component_class.interruptible:
-            return await _outcome(component.process(event, emit))
-        name = f"{self.name} processing {event.id}"
-        self._current = self._session.scope.spawn(
-            _outcome(component.process(event, emit)), name=name
-        )
+            return await _outcome(work)
+        return await self._as_task(work, f"{self.name} processing {event.id}")
+
+    async def _as_task(self, work: _Work, name: str) -> Exception | None:
+        """Do ``work`` where it can be cancelled by itself; returns what it raised."""
+        self._current = self._session.scope.spawn(_outcome(work), name=name)
         try:
             await asyncio.wait([self._current])
         except asyncio.CancelledError:
@@ -205,7 +228,8 @@ class Runner:
         return None if current.cancelled() else current.result()
 
     async def _skips(self, error: Exception, event: AnyEvent) -> bool:
-        if self._decide(error, "process") is not ErrorAction.SKIP:
+        self._decided = self._decide(error, "process")
+        if self._decided is not ErrorAction.SKIP:
             return False
         await self._announce_failure(error, "process", event, ErrorAction.SKIP)
         return True
@@ -218,11 +242,11 @@ class Runner:
                         DropReason.INTERRUPTED,
                         lambda held, at=event: held.creation_time <= at.creation_time,  # type: ignore[misc]
                     )
-                if self._current is not None:
+                if self._current is not None and not self.is_source:
                     self._current.cancel()
 
     async def _report(self, error: Exception, during: str, event: AnyEvent | None) -> ErrorAction:
-        action = self._decide(error, during)
+        action = self._decided or self._decide(error, during)
         self._session.count_failure(self.name)
         await self._announce_failure(error, during, event, action)
         return action
@@ -233,6 +257,8 @@ class Runner:
         action = asked or self._supervisor.decide(error, during=during, now=now)
         if action is ErrorAction.SKIP and during != "process":
             return ErrorAction.DISABLE
+        if action is ErrorAction.RESTART and during == "close":
+            return ErrorAction.DISABLE  # its work was done: doing it again mends nothing
         return action
 
     async def _announce_failure(
@@ -278,14 +304,26 @@ class Runner:
         self.log.error("%s raised %s: %s", name, type(error).__name__, error)
         self._spawn_error = self._spawn_error or error
         self._mailbox.stop()
+        if self.is_source and self._current is not None:
+            self._current.cancel()
 
 
-async def _outcome(work: Coroutine[Any, Any, None]) -> Exception | None:
+async def _outcome(work: _Work) -> Exception | None:
     try:
-        await work
+        await work()
     except Exception as error:  # noqa: BLE001 - handed to the supervisor
         return error
+    except asyncio.CancelledError:
+        return _not_asked_for()
     return None
+
+
+def _not_asked_for() -> Exception:
+    """The error of a task that met a cancelled future; re-raises if the task is to end itself."""
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise
+    return Cancelled("something that it waited for was cancelled")
 
 
 def _inputs(name: str, takes: Mapping[str, Input], settings: ComponentSettings) -> dict[str, Input]:

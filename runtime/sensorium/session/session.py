@@ -16,10 +16,16 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sensorium.bus import EventBus
+from sensorium.bus import EventBus, SubscriptionStatistics
 from sensorium.clocks import Clock, WallClock
 from sensorium.components import Component
-from sensorium.errors import ComponentError, SensoriumError, SettingsError, ShutdownTimeout
+from sensorium.errors import (
+    ComponentError,
+    SensoriumError,
+    SettingsError,
+    ShutdownTimeout,
+    UnknownName,
+)
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import EventsDropped, Interrupted
 from sensorium.plugins.hookspecs import ErrorAction
@@ -47,7 +53,9 @@ class Session:
         self, settings: Settings, plugins: Plugins | None = None, clock: Clock | None = None
     ) -> None:
         self.settings = settings
-        self.plugins = plugins or load_plugins(disabled=settings.plugins.disabled)
+        self.plugins = plugins or load_plugins(
+            modules=settings.plugins.modules, disabled=settings.plugins.disabled
+        )
         self.clock = clock or WallClock()
         self.bus = EventBus(self.clock)
         self.scope = TaskScope(self._task_failed)
@@ -92,24 +100,33 @@ class Session:
 
     async def start_component(self, name: str, spec: ComponentSettings) -> Runner:
         """Add a component to the running session; returns when it is ready or has failed."""
-        if name in self.runners:
+        held = self.runners.get(name)
+        if held is not None and not held.ended.is_set():
             raise ComponentError(name, "a component of this name is running already")
         component_class, options = self._resolve(name, spec)
         self._check_wiring(name, component_class, spec, options)
-        runner = self.runners[name] = Runner(self, name, component_class, spec, options)
+        runner = Runner(self, name, component_class, spec, options)
         runner.subscribe()
+        self.runners[name] = runner
         self._start(runner)
         await runner.ready.wait()
         return runner
 
     async def stop_component(self, name: str) -> None:
-        """End one component and forget it."""
-        runner = self.runners.pop(name)
-        task = self._tasks.pop(name)
+        """End one component and forget it.
+
+        Raises :class:`UnknownName` when there is none, :class:`ShutdownTimeout` when it will not
+        end.
+        """
+        task = self._tasks.get(name)
+        if task is None:
+            adding = "start_component adds one."
+            raise UnknownName("running component", name, self._tasks, adding)
         task.cancel()
         await asyncio.wait([task], timeout=self.settings.shutdown.cancel_s)
-        if not runner.ended.is_set():
+        if not task.done():
             raise ShutdownTimeout(f"stopping {name}", [name])
+        del self.runners[name], self._tasks[name]
 
     async def wait(self) -> str:
         """Return, with the reason, once a stop was asked for or all sources ended."""
@@ -161,21 +178,45 @@ class Session:
             busy = [name for name, r in self.runners.items() if not r.is_source and not r.idle]
             log.warning("still busy after %s s: %s; cancelling", limits.drain_s, ", ".join(busy))
         stuck = await self._cancel_runners(limits.cancel_s)
-        await self._report_new_drops()
+        self._report_new_drops()
+        await self._let_loop_turn()  # what was announced last goes out
         stuck += await self.scope.cancel(limits.cancel_s)
         self._watchdog.stop()
         self.bus.close()
-        await self._executor.close()
         self.runners.clear()
         self._tasks.clear()
+        hanging = await self._unload(limits.cancel_s)
         if stuck:
             raise ShutdownTimeout("cancel", stuck)
+        if hanging:
+            raise ShutdownTimeout("unload", hanging)
+
+    async def _unload(self, timeout_s: float) -> list[str]:
+        """Unload the models; returns the names of those that are still at work."""
+        try:
+            await asyncio.wait_for(self._executor.close(), timeout_s)
+        except TimeoutError:
+            return self._executor.loaded
+        except SensoriumError as error:
+            log.error("unloading: %s", error)
+        return []
 
     # --- what runners ask of their session ----------------------------------------------------
 
     def activity(self) -> None:
         """Somebody became idle or ended: let those who wait for that look again."""
         self._changed.set()
+
+    def report_drops(self, counts: SubscriptionStatistics, *, final: bool = False) -> None:
+        """Announce what a subscription gave up since its last report."""
+        total = Counter(counts.dropped)
+        new = total - self._reported.get(counts.name, Counter())
+        if final:
+            self._reported.pop(counts.name, None)
+        elif new:
+            self._reported[counts.name] = total
+        if new and not self.bus.closed:
+            self.announce_soon(EventsDropped(counts.name, dict(new)))
 
     def count_failure(self, component: str) -> None:
         """Remember that ``component`` failed once more."""
@@ -197,7 +238,8 @@ class Session:
     async def _cancel_runners(self, timeout_s: float) -> list[str]:
         tasks = {task: name for name, task in self._tasks.items() if not task.done()}
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # a source that is closing already is left in peace
+                task.cancel()
         if not tasks:
             return []
         _, stuck = await asyncio.wait(tasks, timeout=timeout_s)
@@ -260,16 +302,11 @@ class Session:
     async def _report_drops(self) -> None:
         while True:
             await self.clock.sleep(DROP_REPORT_S)
-            await self._report_new_drops()
+            self._report_new_drops()
 
-    async def _report_new_drops(self) -> None:
-        """Publish what each subscription gave up since the last report."""
+    def _report_new_drops(self) -> None:
         for counts in self.bus.statistics():
-            total = Counter(counts.dropped)
-            new = total - self._reported.get(counts.name, Counter())
-            if new:
-                self._reported[counts.name] = total
-                await self.announce(EventsDropped(counts.name, dict(new)))
+            self.report_drops(counts)
 
     def _task_failed(self, name: str, error: Exception) -> None:
         if not isinstance(error, SensoriumError) or not self.bus.closed:

@@ -12,6 +12,8 @@ from sensorium.settings import ErrorSettings
 PERMANENT = (MissingDependency, SettingsError)
 """Errors that come back however often a component is restarted."""
 
+MAX_DOUBLINGS = 64  # a float holds no more than 1023 of them
+
 
 class Supervisor:
     """Keeps one component's record of failures and decides by type, setting and record."""
@@ -32,20 +34,22 @@ class Supervisor:
             return self._settings.action if self._is(ErrorAction.STOP) else ErrorAction.DISABLE
         if not self._is(ErrorAction.RESTART):
             return self._settings.action
-        window = round(self._settings.window_s * NS_PER_S)
-        while self._restarts and self._restarts[0] < now - window:
-            self._restarts.popleft()
+        self._forget_before(now)
         if len(self._restarts) >= self._settings.max_restarts:
             return ErrorAction.DISABLE
         return ErrorAction.RESTART
 
     def backoff(self, now: int) -> float:
         """Record a restart at ``now`` (ns); returns how long to wait first, in seconds."""
-        wait = min(
-            self._settings.backoff_s * 2.0 ** len(self._restarts), self._settings.max_backoff_s
-        )
+        self._forget_before(now)
+        doublings = min(len(self._restarts), MAX_DOUBLINGS)
         self._restarts.append(now)
-        return wait
+        return min(self._settings.backoff_s * 2.0**doublings, self._settings.max_backoff_s)
+
+    def _forget_before(self, now: int) -> None:
+        window = round(self._settings.window_s * NS_PER_S)
+        while self._restarts and self._restarts[0] < now - window:
+            self._restarts.popleft()
 
     def _is(self, action: ErrorAction) -> bool:
         return self._settings.action is action

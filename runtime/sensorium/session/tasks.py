@@ -30,13 +30,19 @@ class TaskScope:
 
     async def cancel(self, timeout_s: float) -> list[str]:
         """Cancel every task and wait; returns the names of those that did not end in time."""
-        running = {task for task in self._tasks if task is not asyncio.current_task()}
-        for task in running:
-            task.cancel()
-        if not running:
-            return []
-        _, stuck = await asyncio.wait(running, timeout=timeout_s)
-        return sorted(task.get_name() for task in stuck)
+        end = asyncio.get_running_loop().time() + timeout_s
+        cancelled: set[asyncio.Task[Any]] = set()
+        while running := self._tasks - {asyncio.current_task()}:
+            for task in running - cancelled:  # also those that others began while they ended
+                task.cancel()
+            cancelled |= running
+            left = end - asyncio.get_running_loop().time()
+            done, stuck = await asyncio.wait(
+                running, timeout=max(0, left), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done and left <= 0:
+                return sorted(task.get_name() for task in stuck)
+        return []
 
     def __len__(self) -> int:
         return len(self._tasks)

@@ -31,6 +31,7 @@ class Watchdog:
         self._enabled = settings.enabled
         self._announce = announce
         self._stop = threading.Event()
+        self._alive = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -49,13 +50,16 @@ class Watchdog:
     def stop(self) -> None:
         """Stop watching; returns once the thread has ended."""
         self._stop.set()
+        self._alive.set()  # the loop cannot answer while it waits here
         if self._thread is not None:
             self._thread.join()
             self._thread = None
 
     def _watch(self, loop: asyncio.AbstractEventLoop, loop_thread: int) -> None:
         while not self._stop.wait(self._threshold / 2):
-            alive = threading.Event()
+            alive = self._alive = threading.Event()
+            if self._stop.is_set():
+                return
             asked = time.monotonic()
             try:
                 loop.call_soon_threadsafe(alive.set)

@@ -23,9 +23,17 @@ class Executor(ABC):
     def stream(self, model: str, request: Any) -> AsyncGenerator[Any, None]:
         """The parts of one result as they are made. Closing the generator stops the model."""
 
+    @property
+    @abstractmethod
+    def loaded(self) -> list[str]:
+        """Names of the models that are up."""
+
     @abstractmethod
     async def close(self) -> None:
-        """Unload every model and give threads, processes and memory back."""
+        """Unload every model and give threads, processes and memory back.
+
+        One that fails to unload does not stop the others; the first error is raised at the end.
+        """
 
 
 class ModelHandle:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -69,9 +70,10 @@ class InProcessExecutor(Executor):
         network = hosted.model
         assert network is not None
         if hosted.thread is None:
-            for part in _guarded(model, network.stream(request)):
-                yield part
-                await asyncio.sleep(0)
+            with closing(_guarded(model, lambda: network.stream(request))) as parts:
+                for part in parts:
+                    yield part
+                    await asyncio.sleep(0)
             return
         pump = _Pump(asyncio.get_running_loop())
         running = hosted.thread.submit(pump.run, lambda: network.stream(request))
@@ -80,17 +82,33 @@ class InProcessExecutor(Executor):
                 yield part
         finally:
             pump.stop()
+            running.cancel()  # if others are before it, it never starts
             await _finish(running)
         error = running.exception()
         if error is not None:
             raise _as_model_error(model, error) from error
 
+    @property
+    def loaded(self) -> list[str]:
+        """Names of the models that are loaded."""
+        return [name for name, hosted in self._hosted.items() if hosted.model is not None]
+
     async def close(self) -> None:
-        """Unload every model and end its thread."""
-        for name, hosted in self._hosted.items():
-            network, hosted.model = hosted.model, None
-            if network is not None:
-                await self._call(name, hosted, network.unload)
+        """Unload every model and end its thread; waits for the call that is under way."""
+        closing_all = (self._close(name, hosted) for name, hosted in self._hosted.items())
+        for error in await asyncio.gather(*closing_all, return_exceptions=True):
+            if error is not None:
+                raise error
+
+    async def _close(self, name: str, hosted: Hosted) -> None:
+        try:
+            if hosted.model is not None:
+                await self._call(name, hosted, hosted.model.unload)
+            hosted.model = None
+        except SensoriumError:
+            hosted.model = None
+            raise
+        finally:
             if hosted.thread is not None:
                 hosted.thread.shutdown(wait=False, cancel_futures=True)
                 hosted.thread = None
@@ -103,14 +121,18 @@ class InProcessExecutor(Executor):
             raise ModelError(model, f"is not among the models of this session: {known}") from None
 
     async def _call(self, name: str, hosted: Hosted, function: Callable[[], T]) -> T:
-        try:
-            if hosted.thread is None:
+        def work() -> T:
+            # Translated in the thread: a StopIteration could not pass through a future.
+            try:
                 return function()
-            return await asyncio.get_running_loop().run_in_executor(hosted.thread, function)
-        except SensoriumError:
-            raise
-        except Exception as error:
-            raise _as_model_error(name, error) from error
+            except SensoriumError:
+                raise
+            except Exception as error:
+                raise _as_model_error(name, error) from error
+
+        if hosted.thread is None:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(hosted.thread, work)
 
 
 def _loaded(hosted: Hosted) -> Model[Any, Any]:
@@ -178,9 +200,9 @@ async def _finish(running: Future[None]) -> None:
         raise asyncio.CancelledError
 
 
-def _guarded(name: str, parts: Iterator[Any]) -> Iterator[Any]:
+def _guarded(name: str, start: Callable[[], Iterator[Any]]) -> Generator[Any, None, None]:
     try:
-        yield from parts
+        yield from start()
     except SensoriumError:
         raise
     except Exception as error:

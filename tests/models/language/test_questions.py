@@ -8,7 +8,8 @@ SCENE = """What is in this picture?|What do you see?|what's this|Who is that?|De
 How many people are there?|how many dogs do you see|Is there a cat?|Are there any people here?
 Do you see a man?|Can you see me?|What did you hear?|What animal is this?|Where is the cat?
 What color is the cat?|What am I holding?|Is anyone there?|What is on the table?|Where am I?
-Look at this!|Are there clouds in the picture?|Tell me about the image|What\u2019s in front of you?"""
+Look at this!|Are there clouds in the picture?|Tell me about the image
+What\u2019s in front of you?"""
 OTHER = """hello|What is the capital of France?|Tell me a joke.|How many planets are there?
 How many people live in France?|What is my name?|Is there life on Mars?|Do you see what I mean?
 Draw me a picture of a cat|Did you hear about the news?|What is a cat?|Where is Paris?|Thank you!

@@ -1,0 +1,29 @@
+# make run · make test · make check · make bench: each sets itself up from nothing.
+BIN := .venv/bin
+
+.PHONY: run test check bench models clean
+
+run: models
+	@$(BIN)/sensorium run
+
+test: models
+	@scripts/setup.sh all,dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check:
+	@scripts/setup.sh all,dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: models
+	@scripts/setup.sh all,dev,peers
+	@$(BIN)/sensorium bench all
+
+models:
+	@scripts/setup.sh all
+	@$(BIN)/sensorium models pull >/dev/null
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache out

@@ -1,0 +1,155 @@
+"""What happened in one turn: what was seen, heard and read, the reply, and how long each took."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sensorium import Audio, Session
+from sensorium.bus import Merged
+from sensorium.components import Planner
+from sensorium.delivery import DeliveryPolicy
+from sensorium.errors import BusClosed, ComponentError
+from sensorium.events import NS_PER_MS, AnyEvent
+from sensorium.payloads import (
+    ComponentFailed,
+    GroundedTurn,
+    Percept,
+    Reply,
+    ReplyPart,
+    SpeechDone,
+    Transcript,
+    UserTurn,
+    Utterance,
+)
+
+WATCHED = ("chat/+", "reply/+", "speech/+", "system/component_failed")
+
+
+@dataclass
+class Turn:
+    """One question and its answer. Times are ns on the session's clock; 0: it did not happen."""
+
+    replied: asyncio.Event = field(default_factory=asyncio.Event)
+    question: str = ""
+    reply: str = ""
+    finished: bool = False
+    percepts: tuple[Percept, ...] = ()
+    reply_audio: str = ""
+    error: Exception | None = None
+    asked: int = 0
+    first_part: int = 0
+    first_sound: int = 0
+    last_part: int = 0
+    done: int = 0
+    speech_to_text_ms: float | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+    """What components raised during the turn, by their names."""
+
+    @property
+    def seen(self) -> list[dict[str, Any]]:
+        """Objects and faces with their places, as JSON values."""
+        return [
+            {"label": p.text, "score": round(p.score, 3), "box": [round(x, 1) for x in p.box]}
+            for p in self.percepts
+            if p.box is not None
+        ]
+
+    @property
+    def read(self) -> list[str]:
+        """Lines of text that were read."""
+        return [p.text for p in self.percepts if p.kind == "read"]
+
+    def latency_ms(self) -> dict[str, float | None]:
+        """From the end of the question to each step, in ms; None for what did not happen.
+
+        ``speech_to_text`` is the recogniser's own time. ``last_token`` is when the model was
+        through, ``total`` when everything was, speech included.
+        """
+
+        def since(when: int) -> float | None:
+            return round((when - self.asked) / NS_PER_MS, 1) if when and self.asked else None
+
+        return {
+            "speech_to_text": self.speech_to_text_ms,
+            "first_token": since(self.first_part),
+            "first_sound": since(self.first_sound),
+            "last_token": since(self.last_part),
+            "total": since(self.done),
+        }
+
+
+class TurnObserver:
+    """Listens to a session and writes down what happens in each turn."""
+
+    def __init__(
+        self, session: Session, on_event: Callable[[AnyEvent], None] | None = None
+    ) -> None:
+        self.heard: list[str] = []
+        """Everything heard so far, an utterance each."""
+        self._session = session
+        self._on_event = on_event
+        self._turn = Turn()
+        self._utterances: dict[str, int] = {}
+        self._speech_ms: float | None = None
+        self._mailbox = Merged(
+            [
+                session.bus.subscribe(pattern, DeliveryPolicy.block(256), name=f"turn {pattern}")
+                for pattern in WATCHED
+            ]
+        )
+
+    def begin(self) -> Turn:
+        """Start writing down a new turn."""
+        self._turn = Turn(speech_to_text_ms=self._speech_ms)
+        self._speech_ms = None
+        return self._turn
+
+    async def run(self) -> None:
+        """Listen until the session closes."""
+        while True:
+            try:
+                _, event = await self._mailbox.get()
+            except BusClosed:
+                return
+            self._note(event)
+            if self._on_event is not None:
+                self._on_event(event)
+
+    def _note(self, event: AnyEvent) -> None:
+        turn, now = self._turn, event.creation_time
+        match event.payload:
+            case Utterance():
+                self._utterances[event.id] = now
+            case Transcript(text, _, _):
+                self.heard.append(text)
+                cut = self._utterances.pop(event.parents[0], now)
+                self._speech_ms = round((now - cut) / NS_PER_MS, 1)
+            case UserTurn(text, _, _):
+                turn.question, turn.asked = text, now
+            case GroundedTurn(_, world, _):
+                turn.percepts = world.percepts
+            case ReplyPart():
+                turn.first_part = turn.first_part or now
+            case Audio():
+                turn.first_sound = turn.first_sound or now
+            case SpeechDone(_, _, path):
+                turn.reply_audio, turn.done = path, now
+            case Reply(_, text, finished):
+                turn.reply, turn.finished = text, finished
+                turn.last_part = turn.done = now
+                turn.replied.set()
+            case ComponentFailed(component, error, _, action):
+                self._note_failure(component, error, action)
+            case _:
+                pass
+
+    def _note_failure(self, component: str, error: str, action: str) -> None:
+        """A planner that failed will not reply; a fuser that failed may have lost the turn."""
+        runner = self._session.runners.get(component)
+        if runner is not None and issubclass(runner.component_class, Planner):
+            self._turn.error = ComponentError(component, error)
+            self._turn.replied.set()
+        self._turn.problems[component] = error
