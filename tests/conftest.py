@@ -62,5 +62,6 @@ async def no_tasks() -> AsyncIterator[None]:
     """Fail if the test leaves a task running on its loop."""
     before = asyncio.all_tasks()
     yield
-    left = [task.get_name() for task in asyncio.all_tasks() - before if not task.done()]
+    me = asyncio.current_task()
+    left = [task.get_name() for task in asyncio.all_tasks() - before - {me} if not task.done()]
     assert not left, f"tasks left behind: {left}"

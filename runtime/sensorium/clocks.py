@@ -13,6 +13,7 @@ import itertools
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 from sensorium.events import NS_PER_S
 
@@ -110,11 +111,19 @@ class VirtualClock(Clock):
 async def tasks_blocked() -> None:
     """Yield until every other task of this loop waits for something (as anyio's testing helper)."""
     me = asyncio.current_task()
-    while True:
-        await asyncio.sleep(0)
-        for task in asyncio.all_tasks():
-            waiter = getattr(task, "_fut_waiter", None)
-            if task is not me and (waiter is None or waiter.done()):
-                break
-        else:
-            return
+    assert me is not None
+    _watching.add(me)
+    try:
+        while True:
+            await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - _watching:
+                waiter = getattr(task, "_fut_waiter", None)
+                if waiter is None or waiter.done():
+                    break
+            else:
+                return
+    finally:
+        _watching.discard(me)
+
+
+_watching: set[asyncio.Task[Any]] = set()  # in tasks_blocked: two of them must not wait for ever

@@ -119,6 +119,6 @@ def test_any_text_is_a_topic_or_a_topic_error(text: str) -> None:
         try:
             assert check(text) == text
         except TopicError as error:
-            assert error.topic
+            assert error.topic in text or error.topic.endswith("…")
         else:
             text.encode()

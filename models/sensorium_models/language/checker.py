@@ -197,7 +197,8 @@ class Sentence:
         """A thing asked for and not there may be denied; nothing may be denied wholesale."""
         if low in ("nothing", "anything") and (self._negated or low == "nothing"):
             self.closable = self._verb
-            return self.scene.empty
+            sense = "heard" if self.question.ask == "heard" else "read"
+            return self.scene.empty and not self.scene.quotes[sense].words
         if low in _NOBODY or (low in ("anyone", "anybody") and self._negated):
             self.closable = self._verb
             return not self.scene.count("person")

@@ -20,6 +20,7 @@ from sensorium_plugins.bridges.mqtt_options import Connection, Tls
 try:
     import aiomqtt
     from aiomqtt.exceptions import MqttConnectError
+    from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 except ModuleNotFoundError as error:
@@ -94,7 +95,7 @@ def new_client(connection: Connection, context: ssl.SSLContext | None) -> aiomqt
         protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
         will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
         clean_session=None if v5 else connection.clean_session,
-        clean_start=connection.clean_session,
+        clean_start=connection.clean_session if v5 else MQTT_CLEAN_START_FIRST_ONLY,
         properties=properties,
         timeout=connection.timeout_s,
         keepalive=connection.keepalive,
@@ -128,7 +129,7 @@ async def enter(client: aiomqtt.Client, connection: Connection) -> None:
     error = entering.exception()
     if error is not None:
         await _drop(client)
-        raise _explained(error, connection) from error
+        raise _explained(error, connection)
 
 
 async def leave(client: aiomqtt.Client) -> None:
@@ -156,10 +157,10 @@ def _paho(client: aiomqtt.Client) -> Any:
     return client._client
 
 
-def _explained(error: BaseException, connection: Connection) -> Exception:
+def _explained(error: BaseException, connection: Connection) -> BaseException:
     where = f"MQTT broker {connection.address}"
     if isinstance(error, MqttConnectError):
-        code = getattr(error.rc, "value", error.rc)
+        code: Any = getattr(error.rc, "value", error.rc)
         if code in PERMANENT:
             return SettingsError(f"{where}: {PERMANENT[code]}", key="connection")
     cause = error.__context__
@@ -171,4 +172,4 @@ def _explained(error: BaseException, connection: Connection) -> Exception:
         )
     if isinstance(error, aiomqtt.MqttError):
         return SourceUnavailable(f"{where} cannot be reached: {error}")
-    return SourceUnavailable(f"{where} cannot be reached: {type(error).__name__}: {error}")
+    return error

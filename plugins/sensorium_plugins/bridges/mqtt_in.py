@@ -24,7 +24,6 @@ from sensorium_plugins.bridges.mqtt_formats import (
     decode_event,
     decode_json,
     decode_media,
-    read_time,
 )
 from sensorium_plugins.bridges.mqtt_link import Link, join
 from sensorium_plugins.bridges.mqtt_options import Connection, Pattern, Qos
@@ -130,7 +129,7 @@ class MqttIn(Source):
         topic = fill(route.to, route.topic, arrival.topic, self.name)
         payload, time = self._decode(arrival, route, self._types[number])
         if time is None and TIME_PROPERTY in arrival.properties:
-            time = read_time(arrival.properties[TIME_PROPERTY])
+            time = _nanoseconds(arrival.properties[TIME_PROPERTY])
         await emit(
             payload,
             f"route{number}",
@@ -185,3 +184,9 @@ class MqttIn(Source):
 
     async def _on_state(self, state: str, detail: str) -> None:
         await self.context.announce(SourceState(self.name, state, detail))
+
+
+def _nanoseconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
+        raise BadInput(f"user property {TIME_PROPERTY} = {text!r} is not a count of ns")
+    return int(text)

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import aiomqtt
@@ -197,11 +198,11 @@ class Link:
                 await self._tell("restored", f"MQTT broker {self.connection.address}")
 
     async def _subscribe(self, client: aiomqtt.Client, filters: dict[str, int]) -> None:
-        codes = await client.subscribe(list(filters.items()))
+        codes: Iterable[Any] = await client.subscribe(list(filters.items()))
         refused = [
             name
             for name, code in zip(filters, codes, strict=False)
-            if (code if isinstance(code, int) else code.value) >= REFUSED
+            if getattr(code, "value", code) >= REFUSED
         ]
         if refused and self.inbound is not None:
             names = ", ".join(refused)

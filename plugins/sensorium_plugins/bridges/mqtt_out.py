@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 from sensorium.components import ComponentOptions, Emit, Input, Sink
 from sensorium.delivery import DeliveryPolicy, DropReason
 from sensorium.errors import BadInput
-from sensorium.events import AnyEvent
+from sensorium.events import AnyEvent, EventClass
 from sensorium.payloads.base import Payload
 from sensorium.payloads.media import Audio, Image
 from sensorium.payloads.system import SourceState
@@ -109,12 +109,9 @@ class MqttOut(Sink):
         if event.source == link.inbound_owner:
             return
         route = next(r for r in self.options.routes if self._takes(r, event))
-        if route.format in ("jpeg", "png"):
-            data = await asyncio.to_thread(to_bytes, event, route.format, quality=route.quality)
-        else:
-            data = to_bytes(event, route.format)
-        if len(data) > MAX_BYTES:
-            raise BadInput(f"{event.id} makes a message of {len(data)} bytes; MQTT has no room")
+        data = await self._encode(event, route)
+        if data is None:
+            return
         topic = fill(
             route.topic, route.pattern.replace("{name}", self.name), event.topic, self.name
         )
@@ -144,6 +141,18 @@ class MqttOut(Sink):
             await self._drops.update(self.outbox.dropped, reason=DropReason.CLOSED, now=True)
         await link.leave(self.name)
 
+    async def _encode(self, event: AnyEvent, route: OutRoute) -> bytes | None:
+        """The message; None for a system event that the format cannot hold."""
+        try:
+            if route.format in ("jpeg", "png"):
+                return await asyncio.to_thread(to_bytes, event, route.format, quality=route.quality)
+            return _of_a_size(to_bytes(event, route.format), event)
+        except BadInput:
+            # Raising makes a system event, which a route from "#" would bring here at once.
+            if event.event_class is EventClass.SYSTEM:
+                return None
+            raise
+
     def _takes(self, route: OutRoute, event: AnyEvent) -> bool:
         return matches(route.pattern.replace("{name}", self.name), event.topic)
 
@@ -151,3 +160,9 @@ class MqttOut(Sink):
         await self.context.announce(SourceState(self.name, state, detail))
         if state == "restored":
             await self._drops.update(self.outbox.dropped, now=True)
+
+
+def _of_a_size(data: bytes, event: AnyEvent) -> bytes:
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"{event.id} makes a message of {len(data)} bytes; MQTT has no room")
+    return data

@@ -6,6 +6,7 @@ tests, each choosing what to load.
 
 from __future__ import annotations
 
+import logging
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from sensorium.plugins import files, hookspecs
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.plugins.registry import Registry
 from sensorium.workers.model import Model
+
+log = logging.getLogger("sensorium.plugins")
 
 GROUP = "sensorium"
 BUNDLED = ("bundled", "agents")
@@ -84,14 +87,23 @@ class Plugins:
     def on_component_error(
         self, name: str, component: Component | None, error: Exception
     ) -> ErrorAction | None:
-        """Ask the plugins what to do; a plugin that raises here is passed over."""
-        try:
-            action: ErrorAction | None = self.manager.hook.sensorium_on_component_error(
-                name=name, component=component, error=error
-            )
-        except Exception:  # noqa: BLE001 - the supervisor must go on whatever a plugin does
-            return None
-        return action
+        """Ask the plugins, the one loaded last first; one that fails to answer is passed over."""
+        given = {"name": name, "component": component, "error": error}
+        for implementation in reversed(
+            self.manager.hook.sensorium_on_component_error.get_hookimpls()
+        ):
+            try:
+                answer = implementation.function(*(given[a] for a in implementation.argnames))
+            except Exception as failure:  # noqa: BLE001 - supervision goes on whatever a plugin does
+                answer = f"raised {_say(failure)}"
+            if isinstance(answer, ErrorAction):
+                return answer
+            if answer is not None:
+                log.error(
+                    "plugin %r, asked about component %r, answered %r: an ErrorAction or None"
+                    " is wanted", implementation.plugin_name, name, answer,
+                )  # fmt: skip
+        return None
 
     def register_commands(self, cli: Any) -> list[tuple[str, str]]:
         """Let plugins add their subcommands; returns ``(plugin, error)`` of those that failed."""

@@ -49,6 +49,13 @@ class Trial:
     async def live(self, record: Record) -> Life:
         """Run it from set-up to close."""
         life = Life(record)
+        try:
+            await self._live(record, life)
+        except ShutdownTimeout:
+            record.swallowed = True
+        return life
+
+    async def _live(self, record: Record, life: Life) -> None:
         async with run_component(
             recorded(self.cls, record),
             options=self.options,
@@ -59,14 +66,13 @@ class Trial:
             work = "run" if issubclass(self.cls, Source) else "process"
             with watching_for_blocking(record, work, self.cls.__module__):
                 if issubclass(self.cls, Source):
-                    await _let_run(harness)
+                    await _let_run(harness, record)
                 else:
                     await self._feed(harness, record)
             life.events = list(harness.events)
             life.failures = list(harness.failures)
             if record.holding:
-                await _cancel(harness, record)
-        return life
+                await harness.session.stop_component(harness.name)
 
     async def _feed(self, harness: Harness, record: Record) -> None:
         for index, (topic, payload) in enumerate(self.samples):
@@ -172,19 +178,14 @@ async def _settle(harness: Harness, record: Record) -> None:
         await asyncio.wait([settling])
 
 
-async def _let_run(harness: Harness) -> None:
+async def _let_run(harness: Harness, record: Record) -> None:
     for _ in range(20):
         await harness.advance(SOURCE_S / 20)
-        if harness.ended:
+        if harness.ended or record.holding:
             return
     deadline = time.monotonic() + PATIENCE_S
-    while not harness.events and not harness.ended and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
+    while not (harness.events or harness.ended or record.holding):
+        if time.monotonic() > deadline:
+            return
+        await asyncio.sleep(0.01)  # its threads work in real time
         await harness.advance(0.1)
-
-
-async def _cancel(harness: Harness, record: Record) -> None:
-    try:
-        await harness.session.stop_component(harness.name)
-    except ShutdownTimeout:
-        record.swallowed = True

@@ -25,6 +25,7 @@ from sensorium.workers.model import Model
 
 SENDER = "harness"
 STUCK_S = 10.0  # real seconds: nothing a test waits for takes longer
+CANCEL_S = 1.0  # real seconds a cancelled component has to end
 
 FakeModel = type[Model[Any, Any]] | Model[Any, Any] | Callable[[Any], Any]
 
@@ -233,6 +234,7 @@ def _settings(
 ) -> dict[str, Any]:
     return {
         "agent": {"seed": seed},
+        "shutdown": {"cancel_s": CANCEL_S},
         "watchdog": {"enabled": False},  # it watches real time, which a test has no say in
         "models": {model: {"placement": "inline"} for model in models},
         "components": {

@@ -18,10 +18,10 @@ from sensorium.components import Component, Emit, Source
 from sensorium.errors import SensoriumError
 from sensorium.events import AnyEvent, Event
 from sensorium.payloads.base import Payload
-from sensorium.payloads.codec import encode
+from sensorium.testing.payload import frames_of
 
 _SLOW = {time.sleep: "time.sleep", builtins.input: "input"}
-_SLOW_TO_MAKE = {"open": "open", "start_new_thread": "a new thread", "fork_exec": "a new process"}
+_SLOW_TO_MAKE = {"start_new_thread": "a new thread", "fork_exec": "a new process"}
 _WALL_TIME = {time.time: "time.time", time.time_ns: "time.time_ns"}
 
 
@@ -61,7 +61,7 @@ def fingerprint(payload: Payload) -> bytes:
     """The content of a payload as bytes; empty when it cannot be encoded."""
     event: AnyEvent = Event("check/payload", payload, 0, 0, "check", 0)
     try:
-        return b"".join(bytes(frame) for frame in encode(event))
+        return b"".join(frames_of(event))
     except (SensoriumError, TypeError, ValueError, OverflowError):
         return b""
 
@@ -191,7 +191,7 @@ def _blocking(called: Any, *, during_init: bool) -> str:
     name = getattr(called, "__name__", "")
     if name == "connect" and isinstance(getattr(called, "__self__", None), socket.socket):
         return "socket.connect"
-    return _SLOW_TO_MAKE.get(name, "") if name != "open" else ""
+    return _SLOW_TO_MAKE.get(name, "")
 
 
 def _reads_time(called: Any) -> str:

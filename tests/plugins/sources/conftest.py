@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,11 +25,12 @@ from sensorium_plugins.sources.opencv import quiet_cv2
 from sensorium_plugins.sources.text import TextSource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
     from sensorium.events import AnyEvent
 
-ASSETS = Path(__file__).parents[3] / "assets"
+ROOT = Path(__file__).parents[3]
+SCENE = ROOT / "agents" / "sensorium_agents" / "scene"
 NAME = "it"  # of the one component in a session here
 
 
@@ -62,7 +61,7 @@ class WatchedClock(VirtualClock):
 
     async def wake_source(self) -> int:
         """Wait until the source sleeps, move time to its waking; returns that time."""
-        name = f"component {NAME}"
+        name = f"{NAME} running"
         await until(lambda: name in self.sleeping)
         when = self.sleeping[name]
         await self.advance((when - self.now()) / 1e9)
@@ -137,16 +136,6 @@ async def failure(use: str, options: dict[str, Any]) -> Any:
     return failed
 
 
-def open_files() -> set[str]:
-    held = set()
-    for file in Path("/proc/self/fd").iterdir():
-        try:
-            held.add(f"{file.name} -> {file.readlink()}")
-        except OSError:  # the descriptor of the listing itself
-            continue
-    return held
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _warm() -> None:
     """What libraries open once for good is open before anything is counted."""
@@ -159,10 +148,5 @@ def _warm() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left() -> Iterator[None]:
-    """Threads and file descriptors are the same after a test as before it."""
-    threads, files = set(threading.enumerate()), open_files()
-    yield
-    assert set(threading.enumerate()) <= threads
-    new = open_files() - files
-    assert not {name for name in new if "/fd" not in name}, os.getpid()
+def _nothing_left(no_leaks: None, no_tasks: None) -> None:
+    """Threads, file descriptors and tasks are the same after every test as before it."""

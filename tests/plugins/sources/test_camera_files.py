@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import PIL.Image
 import pytest
-from .conftest import ASSETS, WatchedClock, failure, play, running
 
 from sensorium import VirtualClock
 from sensorium_plugins.sources.opencv import quiet_cv2
+
+from .conftest import SCENE, WatchedClock, failure, play, running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from sensorium.events import AnyEvent
 
-VIDEO = ASSETS / "demo" / "desk.mp4"  # 640x360, 15 frames/s, 120 frames
-CAT = ASSETS / "demo" / "cat.jpg"
+VIDEO = SCENE / "desk.mp4"  # 640x360, 15 frames/s, 120 frames
+CAT = SCENE / "cat.jpg"
 START = 1_700_000_000_000_000_000
 IMAGE = "camera/it/image"
 

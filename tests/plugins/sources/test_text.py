@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from .conftest import failure, play, running
 
 from sensorium import Text, VirtualClock
 from sensorium.errors import BadInput
 from sensorium_plugins.sources.text import MAX_LINE, Lines
+
+from .conftest import failure, play, running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,509 @@
+"""The bus: routes, order, back-pressure, and how publishing ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensorium.bus import EventBus, Subscription, bus, subscription
+from sensorium.clocks import VirtualClock, tasks_blocked
+from sensorium.delivery import DeliveryPolicy, DropReason
+from sensorium.errors import BusClosed, BusError, MailboxFull, TopicError
+from sensorium.events import NS_PER_MS, AnyEvent, EventClass
+from sensorium.payloads import Interrupted, Metric, Payload, Shed, Text, UserTurn, payload
+
+pytestmark = pytest.mark.usefixtures("no_tasks")
+
+
+@payload("test.frame", shed=Shed.VIDEO)
+class Frame(Payload):
+    number: int
+
+
+@payload("test.sound", shed=Shed.AUDIO)
+class Sound(Payload):
+    number: int
+
+
+def names(events: list[AnyEvent]) -> list[str]:
+    return [event.id for event in events]
+
+
+def drain(mailbox: Subscription) -> list[AnyEvent]:
+    events = []
+    while (event := mailbox.get_nowait()) is not None:
+        events.append(event)
+    return events
+
+
+async def test_events_reach_every_mailbox_their_topic_falls_under() -> None:
+    async with EventBus(VirtualClock(start=5)) as bus:
+        exact, one, every = (bus.subscribe(p) for p in ("a/b", "a/+", "#"))
+        other = bus.subscribe("b/#")
+        event = await bus.publish("a/b", Text("hi"), source="s", originating_time=3)
+        assert (event.id, event.originating_time, event.creation_time) == ("s#0", 3, 5)
+        assert [m.get_nowait() for m in (exact, one, every, other)] == [event] * 3 + [None]
+
+
+async def test_a_source_counts_its_events_without_gaps() -> None:
+    async with EventBus() as bus:
+        for topic in ("a", "bad/+", "b"):
+            try:
+                last = await bus.publish(topic, Text(""), source="s")
+            except TopicError:
+                with pytest.raises(TopicError):
+                    bus.publish_nowait(topic, Text(""), source="s")
+        assert last.id == "s#1"
+        assert bus.publish_nowait("a", Text(""), source="t").id == "t#0"
+
+
+# --- routes ---------------------------------------------------------------------------------
+
+
+async def test_a_new_subscription_hears_topics_that_were_published_before() -> None:
+    async with EventBus() as bus:
+        await bus.publish("a", Text("1"))
+        mailbox = bus.subscribe("a")
+        await bus.publish("a", Text("2"))
+        assert [e.payload.text for e in drain(mailbox)] == ["2"]
+
+
+async def test_a_closed_subscription_hears_nothing_more() -> None:
+    async with EventBus() as bus:
+        mailbox, stays = bus.subscribe("a"), bus.subscribe("#")
+        await bus.publish("a", Text("1"))
+        mailbox.close()
+        mailbox.close()
+        await bus.publish("a", Text("2"))
+        counts = mailbox.statistics()
+        assert (counts.published, counts.dropped) == (1, {"closed": 1})
+        assert len(drain(stays)) == 2
+        assert [s.name for s in bus.statistics()] == [stays.name]
+
+
+async def test_topics_that_are_made_up_do_not_make_the_bus_grow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bus, "ROUTES_REMEMBERED", 16)
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.block(1000))
+        for number in range(200):
+            await carrier.publish(f"made/up/{number}", Text(""))
+            await carrier.publish(f"made/up/system/{number}", Interrupted(""))
+            carrier.publish_nowait(f"made/up/now/{number}", Text(""))
+            assert len(carrier._routes) <= 16
+            assert len(carrier._members) <= 16
+            drain(mailbox)
+        assert mailbox.statistics().delivered == 600
+
+
+async def test_a_closed_bus_refuses_publishers_and_subscribers() -> None:
+    carrier = EventBus()
+    await carrier.publish("a", Text("remembered"))  # with no subscription at all
+    mailbox = carrier.subscribe("b")
+    carrier.close()
+    with pytest.raises(BusClosed):
+        await carrier.publish("a", Text(""))
+    with pytest.raises(BusClosed):
+        carrier.publish_nowait("a", Text(""))
+    with pytest.raises(BusClosed):
+        await carrier.publish("b", Interrupted(""))
+    with pytest.raises(BusClosed):
+        carrier.subscribe("a")
+    with pytest.raises(BusClosed):
+        await mailbox.get()
+    assert [event async for event in mailbox] == []
+
+
+async def test_a_bus_with_no_subscription_left_refuses_publishers_once_closed() -> None:
+    carrier = EventBus()
+    event = await carrier.publish("a", Text(""))
+    carrier.close()
+    for publishing in (carrier.publish("a", Text("")), carrier.deliver(event)):
+        with pytest.raises(BusClosed):
+            await publishing
+
+
+# --- block ----------------------------------------------------------------------------------
+
+
+async def test_publishers_that_wait_come_in_in_the_order_of_their_calls() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.block(2))
+        woken: list[int] = []
+
+        async def publish(number: int) -> None:
+            await carrier.publish("a", Frame(number), source=f"s{number}")
+            woken.append(number)
+
+        tasks = [asyncio.create_task(publish(number)) for number in range(6)]
+        await tasks_blocked()
+        assert woken == [0, 1]
+        assert mailbox.statistics().waiting == 4
+        taken = []
+        for expected in range(6):
+            taken.append(await mailbox.get())
+            await tasks_blocked()
+            assert woken == list(range(min(6, expected + 3)))
+        assert [e.payload.number for e in taken] == list(range(6))
+        await asyncio.gather(*tasks)
+
+
+async def test_the_event_of_a_cancelled_publisher_is_never_delivered() -> None:
+    async with EventBus() as carrier:
+        full = carrier.subscribe("#", DeliveryPolicy.block(1))
+        roomy = carrier.subscribe("#")
+        tasks = [
+            asyncio.create_task(carrier.publish("a", Frame(n), source=f"s{n}")) for n in range(3)
+        ]
+        await tasks_blocked()
+        tasks[1].cancel()
+        # Room appears in the same turn, before the cancelled publisher has run.
+        assert full.get_nowait() is not None
+        await tasks_blocked()
+        assert names(drain(full)) == ["s2#0"]
+        assert tasks[1].cancelled()
+        assert names(drain(roomy)) == ["s0#0", "s1#0", "s2#0"]
+        counts = full.statistics()
+        assert (counts.published, counts.delivered, counts.waiting) == (2, 2, 0)
+
+
+async def test_a_full_mailbox_does_not_delay_the_others() -> None:
+    async with EventBus() as carrier:
+        slow = carrier.subscribe("#", DeliveryPolicy.block(1), name="slow")
+        fast = carrier.subscribe("#")
+        await carrier.publish("a", Frame(0))
+        waiting = asyncio.create_task(carrier.publish("a", Frame(1)))
+        await tasks_blocked()
+        assert not waiting.done()
+        assert len(drain(fast)) == 2
+        slow.close()
+        await waiting  # closing lets the publisher go on
+
+
+async def test_publish_nowait_gives_up_where_nothing_may_be_dropped() -> None:
+    async with EventBus() as carrier:
+        slow = carrier.subscribe("#", DeliveryPolicy.block(1), name="slow")
+        fast = carrier.subscribe("#")
+        carrier.publish_nowait("a", Frame(0), source="s")
+        with pytest.raises(MailboxFull, match="'slow'") as raised:
+            carrier.publish_nowait("a", Frame(1), source="s")
+        assert raised.value.subscription == "slow"
+        assert raised.value.retryable
+        assert slow.statistics().waiting == 0
+        assert names(drain(slow)) == ["s#0"]
+        assert names(drain(fast)) == ["s#0", "s#1"]
+        carrier.publish_nowait("a", Frame(2), source="s")  # there is room again
+        assert names(drain(slow)) == ["s#2"]
+
+
+async def test_control_waits_even_where_data_is_dropped() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.latest())
+        await carrier.publish("a", UserTurn("one"))
+        waiting = asyncio.create_task(carrier.publish("a", UserTurn("two")))
+        await tasks_blocked()
+        await carrier.publish("a", Frame(1))  # gives way to control, without waiting
+        assert not waiting.done()
+        assert [(await mailbox.get()).payload.text for _ in range(2)] == ["one", "two"]
+        assert mailbox.statistics().dropped == {"full": 1}
+        await waiting
+
+
+# --- system ---------------------------------------------------------------------------------
+
+
+async def test_system_events_jump_the_queue_and_need_no_room() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.block(1))
+        await carrier.publish("a", Frame(0), source="s")
+        for _ in range(3):
+            await carrier.publish("system/interrupted", Interrupted(""), source="i")
+        assert names(drain(mailbox)) == ["i#0", "i#1", "i#2", "s#0"]
+
+
+async def test_system_events_stay_in_order_when_even_their_lane_is_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subscription, "SYSTEM_CAPACITY", 1)
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.block(1))
+        await carrier.publish("a", Frame(0), source="data")
+        data = asyncio.create_task(carrier.publish("a", Frame(1), source="data"))
+        await tasks_blocked()  # data waits in front of the system events
+        await carrier.publish("b", Interrupted(""), source="i")
+        waiting = [
+            asyncio.create_task(carrier.publish("b", Interrupted(""), source="i")) for _ in range(3)
+        ]
+        await tasks_blocked()
+        assert names(drain(mailbox)) == ["i#0", "i#1", "i#2", "i#3", "data#0", "data#1"]
+        await asyncio.gather(data, *waiting)
+
+
+# --- what is given up -----------------------------------------------------------------------
+
+
+async def test_load_is_shed_in_the_stated_order() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.drop_oldest(5))
+        held: list[Payload] = [
+            Text("derived"), Sound(1), Frame(1), Metric("m", 1, ""), UserTurn("control"),
+        ]  # fmt: skip
+        for made in held:
+            await carrier.publish("a", made)
+        left = []
+        for _ in range(5):
+            await carrier.publish("a", UserTurn("more")) if len(left) < 4 else None
+            left.append([type(e.payload).__name__ for e in mailbox._queue])
+        assert left == [
+            ["Text", "Sound", "Frame", "UserTurn", "UserTurn"],
+            ["Text", "Sound", "UserTurn", "UserTurn", "UserTurn"],
+            ["Text", "UserTurn", "UserTurn", "UserTurn", "UserTurn"],
+            ["UserTurn"] * 5,
+            ["UserTurn"] * 5,
+        ]
+        assert mailbox.statistics().dropped == {"full": 4}
+
+
+async def test_a_newcomer_that_is_shed_first_is_the_one_given_up() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.drop_oldest(2))
+        for made in (Sound(1), Sound(2), Frame(3), Sound(4)):
+            await carrier.publish("a", made)
+        assert [e.payload.number for e in drain(mailbox)] == [2, 4]
+
+
+async def test_latest_keeps_the_newest() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.latest())
+        for number in range(5):
+            await carrier.publish("a", Frame(number))
+        assert [e.payload.number for e in drain(mailbox)] == [4]
+        assert mailbox.statistics().dropped == {"superseded": 4}
+
+
+async def test_a_guarantee_keeps_an_event_in_a_mailbox_that_drops() -> None:
+    policy = DeliveryPolicy.drop_oldest(2).guaranteeing(lambda event: event.payload.number % 2 == 0)
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", policy)
+        for number in (0, 1, 3, 2):
+            await carrier.publish("a", Frame(number))
+        assert [e.payload.number for e in drain(mailbox)] == [0, 2]
+
+
+async def test_max_age_counts_from_the_originating_time_at_the_moment_of_taking() -> None:
+    clock = VirtualClock()
+    async with EventBus(clock) as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.max_age(10))
+        for born in (0, 5, 2, 9):
+            await carrier.publish("a", Frame(born), originating_time=born * NS_PER_MS)
+        await carrier.publish("a", UserTurn("control"), originating_time=0)
+        await clock.advance(0.010)
+        assert mailbox.peek() is not None
+        assert (await mailbox.get()).payload.number == 0  # exactly 10 ms is not yet too old
+        await clock.advance(0.005)
+        assert [getattr(e.payload, "number", "control") for e in drain(mailbox)] == [
+            5, 9, "control",
+        ]  # fmt: skip
+        assert mailbox.statistics().dropped == {"too_old": 1}
+
+
+@pytest.mark.parametrize("how", ["get", "iterate"])
+async def test_a_publisher_gets_room_when_what_filled_the_mailbox_grows_too_old(how: str) -> None:
+    clock = VirtualClock()
+    async with EventBus(clock) as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.parse("block(1)+max_age(10)"))
+        await carrier.publish("a", Frame(0))
+        waiting = asyncio.create_task(carrier.publish("a", Frame(1), originating_time=NS_PER_MS))
+        await tasks_blocked()
+        await clock.advance(0.0105)
+        reading: Any = mailbox.get() if how == "get" else anext(aiter(mailbox))
+        assert (await asyncio.wait_for(reading, 5)).payload.number == 1
+        await waiting
+
+
+async def test_throttle_takes_at_most_so_many_a_second_by_creation_time() -> None:
+    clock = VirtualClock()
+    async with EventBus(clock) as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.throttle(10))
+        taken_at = []
+        for _ in range(40):  # 100 events a second
+            event = await carrier.publish("a", Frame(0))
+            if mailbox.get_nowait() is event:
+                taken_at.append(clock.now() // NS_PER_MS)
+            await clock.advance(0.010)
+        assert taken_at == [0, 100, 200, 300]
+        await carrier.publish("a", UserTurn("control is not throttled"))
+        assert mailbox.pending == 1
+        assert mailbox.statistics().dropped == {"throttled": 36}
+
+
+async def test_a_clock_that_is_set_back_does_not_shut_a_throttled_mailbox() -> None:
+    clock = VirtualClock(start=10**18)
+    async with EventBus(clock) as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.throttle(1))
+        await carrier.publish("a", Frame(0))
+        clock._now -= 3600 * 10**9
+        await carrier.publish("a", Frame(1))
+        assert [e.payload.number for e in drain(mailbox)] == [0, 1]
+
+
+async def test_discard_gives_up_data_alone_and_what_publishers_hold_too() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#", DeliveryPolicy.block(2))
+        await carrier.publish("a", Frame(0))
+        await carrier.publish("a", UserTurn("kept"))
+        waiting = [
+            asyncio.create_task(carrier.publish("a", made))
+            for made in (Frame(1), UserTurn("kept too"), Frame(2))
+        ]
+        await tasks_blocked()
+        gone = mailbox.discard(
+            DropReason.INTERRUPTED, lambda event: getattr(event.payload, "number", 0) < 2
+        )
+        assert gone == 2
+        await tasks_blocked()
+        assert [task.done() for task in waiting] == [True, True, False]
+        left = []
+        while (event := mailbox.get_nowait()) is not None:
+            left.append(type(event.payload).__name__)
+        assert left == ["UserTurn", "UserTurn", "Frame"]
+        counts = mailbox.statistics()
+        assert (counts.published, counts.dropped) == (5, {"interrupted": 2})
+        await asyncio.gather(*waiting)
+
+
+# --- readers --------------------------------------------------------------------------------
+
+
+async def test_one_reader_at_a_time() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#")
+        reader = asyncio.create_task(mailbox.get())
+        await tasks_blocked()
+        with pytest.raises(BusError, match="one at a time"):
+            await mailbox.get()
+        await carrier.publish("a", Text("for the first"))
+        assert (await reader).payload.text == "for the first"
+
+
+async def test_a_cancelled_reader_leaves_the_mailbox_whole() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#")
+        reader = asyncio.create_task(mailbox.get())
+        await tasks_blocked()
+        await carrier.publish("a", Text("x"))
+        reader.cancel()  # woken and cancelled in one turn
+        await asyncio.wait([reader])
+        event = reader.result() if not reader.cancelled() else await mailbox.get()
+        assert event.payload.text == "x"
+        assert mailbox.statistics().delivered == 1
+
+
+async def test_iteration_ends_when_the_mailbox_closes() -> None:
+    async with EventBus() as carrier:
+        mailbox = carrier.subscribe("#")
+        reader = asyncio.create_task(_collect(mailbox))
+        await carrier.publish("a", Text("1"))
+        await tasks_blocked()
+        mailbox.close()
+        assert [e.payload.text for e in await reader] == ["1"]
+
+
+async def _collect(mailbox: Subscription) -> list[AnyEvent]:
+    return [event async for event in mailbox]
+
+
+kinds = st.sampled_from([Metric, Frame, Sound, Text, UserTurn, Interrupted])
+MAKE: dict[type[Payload], Any] = {
+    Metric: lambda n: Metric("m", n, ""),
+    Frame: Frame,
+    Sound: Sound,
+    Text: lambda n: Text(str(n)),
+    UserTurn: lambda n: UserTurn(str(n)),
+    Interrupted: lambda n: Interrupted(str(n)),
+}
+
+
+@given(
+    plans=st.lists(st.lists(st.tuples(kinds, st.integers(0, 3)), max_size=12), max_size=4),
+    mailboxes=st.lists(
+        st.tuples(st.sampled_from(["block(2)", "latest", "drop_oldest(3)"]), st.integers(0, 4)),
+        min_size=1,
+        max_size=3,
+    ),
+    cancel_at=st.none() | st.integers(1, 30),
+    close_at=st.none() | st.integers(1, 30),
+)
+def test_concurrent_publishers_and_readers_lose_nothing_uncounted(
+    plans: list[list[tuple[type[Payload], int]]],
+    mailboxes: list[tuple[str, int]],
+    cancel_at: int | None,
+    close_at: int | None,
+) -> None:
+    async def publish(carrier: EventBus, name: str, plan: list[tuple[type[Payload], int]]) -> None:
+        for number, (kind, turns) in enumerate(plan):
+            await carrier.publish(f"{name}/x", MAKE[kind](number), source=name)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    async def read(mailbox: Subscription, pace: int, got: list[AnyEvent]) -> None:
+        async for event in mailbox:
+            got.append(event)
+            for _ in range(pace):
+                await asyncio.sleep(0)
+
+    def check(mailbox: Subscription) -> None:
+        counts = mailbox.statistics()
+        assert counts.published == counts.delivered + sum(counts.dropped.values()) + counts.pending
+        assert len(mailbox._queue) <= mailbox.policy.capacity
+
+    async def scenario() -> None:
+        async with EventBus(VirtualClock()) as carrier:
+            boxes = [carrier.subscribe("#", DeliveryPolicy.parse(text)) for text, _ in mailboxes]
+            got: list[list[AnyEvent]] = [[] for _ in boxes]
+            readers = [
+                asyncio.create_task(read(box, pace, into))
+                for box, (_, pace), into in zip(boxes, mailboxes, got, strict=True)
+            ]
+            publishers = [
+                asyncio.create_task(publish(carrier, f"p{i}", plan)) for i, plan in enumerate(plans)
+            ]
+            turn = 0
+            while any(not task.done() for task in publishers):
+                turn += 1
+                assert turn < 5000
+                if turn == cancel_at:
+                    publishers[0].cancel()
+                if turn == close_at:
+                    boxes[0].close()
+                await asyncio.sleep(0)
+                for box in boxes:
+                    check(box)
+            await tasks_blocked()
+            cancelled = any(task.cancelled() for task in publishers)
+            published = sum(len(plan) for plan in plans)
+            for box, events in zip(boxes, got, strict=True):
+                counts = box.statistics()
+                assert (counts.pending, counts.waiting) == (0, 0)
+                assert counts.delivered == len(events)
+                if not cancelled and not box.closed:
+                    assert counts.published == published
+                    kept = [e for e in events if e.event_class is not EventClass.DATA]
+                    sent = [k for plan in plans for k, _ in plan if k in (UserTurn, Interrupted)]
+                    assert len(kept) == len(sent)
+                for index in range(len(plans)):
+                    data = [
+                        e.sequence
+                        for e in events
+                        if e.source == f"p{index}" and e.event_class is not EventClass.SYSTEM
+                    ]
+                    assert data == sorted(set(data))
+        await asyncio.gather(*readers)
+        await asyncio.gather(*publishers, return_exceptions=True)
+
+    asyncio.run(scenario())
