@@ -15,6 +15,7 @@ from sensorium.plugins.manager import Plugins
 from sensorium.settings import Layer, Settings, load_settings, merge
 
 FILE = "settings.toml"
+STAYS_S = 86_400.0  # seconds that a picture which was shown counts as in view
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -43,7 +44,8 @@ def components_using(settings: Settings, *uses: str) -> Iterator[str]:
 def fed_by_hand(settings: Settings, plugins: Plugins) -> Layer:
     """Overrides that turn live sources off and let files be fed in, none of them losing a sample.
 
-    Speech is then remembered and not answered by itself: whoever feeds it decides what to ask.
+    What was shown stays in view until something else is shown in its place. Speech is remembered
+    and not answered by itself: whoever feeds it decides what to ask.
     """
     layer: Layer = {}
     for name, spec in settings.components.items():
@@ -55,6 +57,10 @@ def fed_by_hand(settings: Settings, plugins: Plugins) -> Layer:
         layer[name] = {"options": {"answer_speech": False}}
     for name in components_using(settings, "object_detection", "image_classes", "faces"):
         layer[name] = {"takes": {"image": {"policy": "latest"}}}
+    for name in components_using(settings, "world"):
+        layer[name] = {"options": {"forget_s": STAYS_S}}
+    for name in components_using(settings, "chat"):
+        layer[name] = {"options": {"in_view_s": STAYS_S}}
     return {"components": layer}
 
 

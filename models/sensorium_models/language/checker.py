@@ -248,7 +248,11 @@ class Sentence:
             return False  # "there was one" needs its age
         noun = self.question.noun
         if not noun or noun in ("thing", "object") or self.question.ask == "what":
-            return True
+            # An answer about the whole scene names what there is most of.
+            main = self.scene.main
+            return not main or any(
+                main == m or main in generals(m) or m in generals(main) for m in self._mentioned
+            )
         return any(noun == m or noun in generals(m) for m in self._mentioned)
 
     def _quantity(self, low: str) -> bool:

@@ -187,6 +187,12 @@ class Scene:
         return sorted((f for f in self._things() if noun in _names(f)), key=lambda f: -f.score)
 
     @property
+    def main(self) -> str:
+        """What there is most of among the boxes, by count and score; "" without any."""
+        best = max(self.seen, key=lambda f: f.count * f.score, default=None)
+        return normal(best.text) if best else ""
+
+    @property
     def empty(self) -> bool:
         """Whether nothing is seen (text and sounds aside)."""
         return not (self.seen or self.faces or self.classes)

@@ -67,7 +67,8 @@ class GroundedChat:
         history: Sequence[Mapping[str, str]] = (),
     ) -> list[dict[str, str]]:
         """A request's ``messages``; ``history``: ``{"role", "content"}`` each, oldest first."""
-        shown = self.options.facts == "always" or is_scene_question(question)
+        in_view = not Scene(facts).empty
+        shown = self.options.facts == "always" or is_scene_question(question, in_view=in_view)
         return build(
             question,
             facts if shown else None,

@@ -54,9 +54,9 @@ class GroundingGuard:
         patience: int = 1,
     ) -> None:
         self.question, self.facts = question, list(facts)
-        self.strict = is_scene_question(question)
-        self.done = False
         self._scene = Scene(facts)
+        self.strict = is_scene_question(question, in_view=not self._scene.empty)
+        self.done = False
         self._asked = parse_question(question) if self.strict else _ANY
         self._left, self._patience = max_sentences, patience
         self._buffer, self._released = "", ""

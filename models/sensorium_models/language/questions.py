@@ -88,6 +88,16 @@ _DETAIL = re.compile(
     r"\bwhat (?:is|are) (?:the|this|that|these) (?P<y>[a-z]+) (?:doing|wearing|holding|eating)\b|"
     r"\bhow (?:old|big|tall|far) is (?:the|this|that) (?P<z>[a-z]+)\W*$"
 )
+_IT = r"(?:it|its|he|his|she|her|they|their|them|this|that|these|those)"
+_ATTRIBUTE = re.compile(
+    rf"\bwhat (?:colou?r|shape|size|brand|breed|kind|sort|type|age|material)s?\b.*\b{_IT}\b|"
+    rf"\bhow (?:old|big|tall|far|heavy|large|small|long|fast)\b (?:is|are|was|were) {_IT}\b|"
+    rf"\bwhat (?:is|are|was|were) {_IT} (?:doing|wearing|holding|eating|made|looking|saying)\b|"
+    rf"\bwhere (?:is|are) {_IT}\W*$"
+)
+_POINTS = re.compile(
+    rf"\b(?:is|are|was|were|does|do|did|has|have|can) {_IT}\b|{_ATTRIBUTE.pattern}"
+)
 _WHO = re.compile(r"\bwho(?: is|'s| are| am| do| can)\b|\b(?:anyone|anybody|someone|somebody)\b")
 _HEARD = re.compile(r"\b(?:hear|heard|hearing|sound|noise|speaking|talking|microphone)\b")
 _NO_NOUN = {"me", "it", "us", "this", "that", "what", "there", "here", "now", "anything", "you"}
@@ -107,10 +117,15 @@ def asks_to_read(text: str) -> bool:
     return bool(_READ.search(low)) and not _PAST_READING.search(low)
 
 
-def is_scene_question(text: str) -> bool:
-    """Whether an answer must come from the percepts: what is seen, heard or read here, now."""
+def is_scene_question(text: str, *, in_view: bool = False) -> bool:
+    """Whether an answer must come from the percepts: what is seen, heard or read here, now.
+
+    ``in_view``: something visible is known, so that "it" may well point at it.
+    """
     low = _low(text)
     if asks_to_read(low):
+        return True
+    if in_view and _POINTS.search(low):
         return True
     if _MADE.search(low) or _IDIOM.search(low):
         return False
@@ -131,6 +146,8 @@ def parse_question(text: str) -> Question:
         return Question("count", noun)
     if noun := _subject(_DETAIL, low):
         return Question("detail", noun)
+    if _ATTRIBUTE.search(low):
+        return Question("detail")
     if noun := _subject(_WHERE, low):
         return Question("where", noun)
     if re.search(r"\bwhere (?:am i|are we)\b", low):

@@ -24,6 +24,8 @@ class ChatOptions(ComponentOptions):
     grounding: GroundedChatOptions = GroundedChatOptions()
     max_tokens: int = Field(96, ge=1)
     temperature: float = Field(0.0, ge=0, le=2)
+    in_view_s: float = Field(0.0, ge=0)
+    """Percepts younger than this are spoken of as present, whatever their age."""
     history_turns: int = Field(8, ge=0)
     """Exchanges the model is reminded of."""
 
@@ -52,7 +54,8 @@ class Chat(Planner):
     async def process(self, event: Event[GroundedTurn], emit: Emit) -> None:
         """Answer one turn."""
         question = event.payload.turn.text
-        facts = facts_of(event.payload.world, self.context.clock.now())
+        now = self.context.clock.now()
+        facts = facts_of(event.payload.world, now, self.options.in_view_s)
         turn = event.parents[0]
         guard = self._chat.guard(question, facts)
         finished = False
@@ -88,8 +91,11 @@ class Chat(Planner):
         self._history = [*self._history, *said][-keep:] if keep else []
 
 
-def facts_of(world: WorldState, now: int) -> list[Fact]:
-    """The world's percepts as facts at ``now`` (ns): things alike in one picture are counted."""
+def facts_of(world: WorldState, now: int, in_view_s: float = 0.0) -> list[Fact]:
+    """The world's percepts as facts at ``now`` (ns): things alike in one picture are counted.
+
+    What is younger than ``in_view_s`` is there now: its age is 0.
+    """
     alike = Counter((p.kind, p.text, p.origin) for p in world.percepts)
     best: dict[tuple[str, str, str], float] = {}
     newest: dict[tuple[str, str, str], int] = {}
@@ -102,7 +108,7 @@ def facts_of(world: WorldState, now: int) -> list[Fact]:
             kind=key[0],  # type: ignore[arg-type]
             text=key[1],
             score=best[key],
-            age_s=max(0, now - newest[key]) / NS_PER_S,
+            age_s=age if (age := max(0, now - newest[key]) / NS_PER_S) >= in_view_s else 0.0,
             count=count,
             source=key[2],
         )
