@@ -178,7 +178,7 @@ class Camera(Source):
             now = self.context.clock.now()
             if now + 0.1 * period < due:
                 continue
-            due = max(due, now - period) + period
+            due = (due if now < due + period else now) + period  # late ones do not pile up
             pixels = live.retrieve()
             if pixels is not None:
                 newest.put((pixels, now))
@@ -240,10 +240,7 @@ def _open_http(url: str, options: CameraOptions, limits: Limits) -> Recording | 
             return Still(response, url, limits, options.timeout_s)
         if kind.startswith("text/"):
             raise BadInput(f"{masked(url)} answers with {kind}: no picture and no video")
-    try:
-        video = Video(url, masked(url), options.fps, limits, options.timeout_s)
-    except BadInput:
-        return Capture.url(url, limits, options.timeout_s)
+    video = Video(url, masked(url), options.fps, limits, options.timeout_s)
     if video.endless:
         video.close()
         return Capture.url(url, limits, options.timeout_s)

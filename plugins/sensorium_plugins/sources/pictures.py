@@ -76,11 +76,15 @@ def _decode(file: IO[bytes], name: str, limits: Limits) -> Pixels:
     try:
         with _open(file, name) as picture:
             limits.check(name, *picture.size)
-            picture.draft("RGB", (limits.max_side, limits.max_side))  # JPEG: decode a smaller one
-            # draft halves at most down to max_side, so what is left to shrink stays under 2x
-            upright = PIL.ImageOps.exif_transpose(picture)
-            rgb = _rgb(upright)
-            rgb.thumbnail((limits.max_side, limits.max_side), PIL.Image.Resampling.BICUBIC)
+            box = (limits.max_side, limits.max_side)
+            scale = 2 * limits.max_side / max(1, *picture.size)
+            wanted = [max(1, round(side * scale)) for side in picture.size]
+            # a large JPEG is decoded at a half, a quarter or an eighth, no smaller than wanted
+            picture.draft(None, (wanted[0], wanted[1]))
+            if picture.mode in ("RGB", "RGBA", "L"):  # shrink first: the rest is cheap then
+                picture.thumbnail(box)
+            rgb = _rgb(PIL.ImageOps.exif_transpose(picture))
+            rgb.thumbnail(box)
             return np.asarray(rgb, np.uint8)
     except BadInput:
         raise

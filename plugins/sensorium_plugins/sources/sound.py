@@ -127,12 +127,20 @@ def _open(path: Path) -> Any:
         import soundfile
     except (ImportError, OSError) as error:  # OSError: its C library is absent
         raise MissingDependency("microphone", "soundfile", REMEDY) from error
+
+    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+        """Never seeks. soundfile does after every read, which tears holes into MP3s: a decoder
+        that jumps has lost the bits its next frame borrows from the one before."""
+
+        def seekable(self) -> bool:
+            return False
+
     try:
         if not path.stat().st_size:
             raise BadInput(f"{path} is empty (0 bytes)")
         with path.open("rb"):
             pass  # libsndfile would say "System error" about what may not be read
-        return soundfile.SoundFile(str(path))
+        return Forward(str(path))
     except FileNotFoundError as error:
         raise SourceUnavailable(f"there is no file {path} (seen from {Path.cwd()})") from error
     except OSError as error:

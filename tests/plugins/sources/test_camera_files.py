@@ -159,6 +159,12 @@ async def test_large_picture_is_shrunk_and_keeps_its_aspect(tmp_path: Path) -> N
     assert max(event.payload.data.shape) == 64
 
 
+async def test_a_hair_thin_picture_keeps_a_pixel(tmp_path: Path) -> None:
+    PIL.Image.new("RGB", (20_000, 1), "teal").save(tmp_path / "thin.jpg")
+    (event,) = images(await play("camera", {"source": str(tmp_path / "thin.jpg")}, VirtualClock()))
+    assert event.payload.data.shape == (1, 1920, 3)
+
+
 async def test_large_video_is_shrunk() -> None:
     options = {"source": str(VIDEO), "pace": "fast", "max_side": 160, "fps": 1}
     seen = images(await play("camera", options, VirtualClock()))
