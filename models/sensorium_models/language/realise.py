@@ -65,10 +65,10 @@ def _impression(scene: Scene, things: list[Fact]) -> list[str]:
 
 
 def _split(scene: Scene) -> tuple[list[Fact], list[Fact]]:
-    """What is in view now and what was, surest first; a nameless face is its person."""
+    """What is in view now and what was, the most of it first; a nameless face is its person."""
     people = any(normal(f.text) == "person" for f in scene.seen)
     faces = [f for f in scene.faces if not people or f.text.strip().lower() not in FACE_NAMES]
-    things = sorted([*scene.seen, *faces], key=lambda f: (f.score < SURE, -f.score))
+    things = sorted([*scene.seen, *faces], key=lambda f: -f.count * f.score)
     fresh = [f for f in things if f.age_s < NOW_S]
     return fresh, [f for f in things if f.age_s >= NOW_S]
 

@@ -103,5 +103,6 @@ def sensorium_on_component_error(
     ``component`` is the object itself, or None when it could not even be made.
 
     Called whenever a component raises, on the event loop: be quick. The plugin loaded last is
-    asked first, so that yours can overrule a bundled one. The first answer counts; without one, the component's ``on_error`` settings decide.
+    asked first, so that yours can overrule a bundled one. The first answer counts; without one,
+    the component's ``on_error`` settings decide.
     """

@@ -84,6 +84,10 @@ class Plugins:
             hint += f" Plugin {plugin.name!r} ({plugin.origin}) is not in use: {plugin.error}"
         raise UnknownName("component", name, known, hint)
 
+    def has_component(self, name: str) -> bool:
+        """Whether a component class of any kind is registered as ``name``."""
+        return any(name in registry for registry in self._kinds.values())
+
     def on_component_error(
         self, name: str, component: Component | None, error: Exception
     ) -> ErrorAction | None:

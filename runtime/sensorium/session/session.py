@@ -75,12 +75,13 @@ class Session:
         self._reported: dict[str, Counter[str]] = {}
 
     async def __aenter__(self) -> Session:
-        wanted = {n: c for n, c in self.settings.components.items() if c.enabled}
-        classes = {name: self._resolve(name, spec) for name, spec in wanted.items()}
-        for name, (component_class, options) in classes.items():
-            self._check_wiring(name, component_class, wanted[name], options)
-            self.runners[name] = Runner(self, name, component_class, wanted[name], options)
-        self._watchdog.start()
+        for name, spec in self.settings.components.items():
+            if not spec.enabled and not self.plugins.has_component(spec.use or name):
+                continue  # its plugin need not be installed; a mistake in its options still counts
+            component_class, options = self._resolve(name, spec)
+            self._check_wiring(name, component_class, spec, options)
+            if spec.enabled:
+                self.runners[name] = Runner(self, name, component_class, spec, options)
         self.scope.spawn(self._report_drops(), name="drop report")
         try:
             for runner in self.runners.values():
@@ -92,6 +93,7 @@ class Session:
         except BaseException:
             await self.stop()
             raise
+        self._watchdog.start()  # loading models may hold the interpreter; from here nothing should
         self.started.set()
         return self
 
