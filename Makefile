@@ -6,8 +6,10 @@ BIN := .venv/bin
 run: models
 	@$(BIN)/sensorium run
 
+test: export PATH := $(PATH):/usr/sbin:$(CURDIR)/.tools
 test: models
 	@scripts/setup.sh all,dev
+	@scripts/test_tools.sh
 	@$(BIN)/python -m pytest $(ARGS)
 
 check:

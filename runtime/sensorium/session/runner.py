@@ -122,6 +122,8 @@ class Runner:
             error, during, event = await self._one_life()
             if error is None:
                 return "reached its end" if self.is_source else "its inputs closed"
+            if self._session.bus.closed:  # it would not end in time, and now nobody listens
+                return "outlived the session"
             action = await self._report(error, during, event)
             self.busy = False
             self._session.activity()
@@ -270,6 +272,8 @@ class Runner:
             self.name, during, at, type(error).__name__, error, action.value,
             exc_info=error if self.log.isEnabledFor(logging.DEBUG) else None,
         )  # fmt: skip
+        if event is not None and isinstance(event.payload, ComponentFailed):
+            return  # said in the log: announcing it could go round for ever
         failed = ComponentFailed(
             component=self.name,
             error=f"{type(error).__name__}: {error}",

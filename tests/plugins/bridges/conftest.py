@@ -92,11 +92,12 @@ class Broker:
             yield client
 
     async def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
+        process = self._process
         if process is None or self._log is None:
             return
         process.send_signal(how)
         await asyncio.wait_for(process.wait(), PATIENCE)
+        self._process = None
         await self._log
         process._transport.close()  # type: ignore[attr-defined]
 
@@ -110,7 +111,10 @@ class Broker:
             listener += f"    ssl: true\n    certfile: {self.tls[0]}\n    keyfile: {self.tls[1]}\n"
         plugins = "  amqtt.plugins.authentication.AnonymousAuthPlugin:\n    allow_anonymous: true\n"
         if self.users:
-            lines = [f"{user}:{_passlib_hash(word)}\n" for user, word in self.users.items()]
+            from pwdlib.hashers.argon2 import Argon2Hasher
+
+            hasher = Argon2Hasher(time_cost=1, memory_cost=64)
+            lines = [f"{user}:{hasher.hash(word)}\n" for user, word in self.users.items()]
             (self._folder / "users").write_text("".join(lines))
             plugins = (
                 "  amqtt.plugins.authentication.FileAuthPlugin:\n"
@@ -136,14 +140,6 @@ class Broker:
         config = self._folder / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")
         return [MOSQUITTO, "-c", str(config)], "running"
-
-
-def _passlib_hash(password: str) -> str:
-    """PBKDF2 with SHA-512 in passlib's form, which amqtt reads."""
-    salt = b"sixteen bytes.."
-    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 1000)
-    words = [base64.b64encode(part).decode().rstrip("=").replace("+", ".") for part in (salt, key)]
-    return "$pbkdf2-sha512$1000$" + "$".join(words)
 
 
 def _hash(password: str) -> str:

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from sensorium.delivery import DeliveryPolicy
 from sensorium.events import Event
 from sensorium.payloads import Image, State, Text
 from sensorium.payloads.codec import event_to_json
@@ -130,14 +131,13 @@ async def test_what_came_while_away_is_delivered_later(broker, agent, heard):
         assert [(await texts.next()).payload.text for _ in range(5)] == list("01234")
 
 
-async def test_a_message_is_acknowledged_only_once_it_was_delivered(broker, agent, heard):
-    connection = broker.connection | {"client_id": "agent", "clean_session": False}
+async def test_a_message_is_acknowledged_only_once_it_was_delivered(mosquitto, agent, heard):
+    # amqtt does not deliver again what a client left unacknowledged, so it cannot show this.
+    connection = mosquitto.connection | {"client_id": "agent", "clean_session": False}
     options = {"connection": connection, "routes": [{"topic": "q/+", "format": "text"}]}
     first = agent({"mqtt_in": options})
-    from sensorium.delivery import DeliveryPolicy
-
     stuck = first.bus.subscribe("mqtt/#", DeliveryPolicy.block(1))
-    async with first, broker.client() as client:
+    async with first, mosquitto.client() as client:
         await connected(first)
         for number in range(3):
             await client.publish("q/a", str(number), qos=1)
@@ -186,3 +186,54 @@ async def test_version_5_carries_the_originating_time(mosquitto, agent, heard):
         await session.bus.publish("told", Text("hi"), source="me", originating_time=4242)
         event = await texts.next()
     assert (event.topic, event.payload.text, event.originating_time) == ("mqtt/s/y", "hi", 4242)
+
+
+async def test_subscriptions_come_back_with_the_broker(broker, agent, heard):
+    options = {"connection": broker.connection, "routes": [{"topic": "q/+", "format": "text"}]}
+    session = agent({"mqtt_in": options})
+    texts, states = heard(session, "mqtt/#"), heard(session, "system/source_state")
+    async with session:
+        await connected(session)
+        await broker.kill()
+        assert broker.is_down()
+        assert (await states.next()).payload.state == "lost"
+        await broker.start()
+        assert (await states.next()).payload.state == "restored"
+        async with broker.client() as client:
+            await client.publish("q/a", "back", qos=1)
+        assert (await texts.next()).payload.text == "back"
+
+
+async def test_two_that_receive_have_a_connection_each(broker, agent, heard):
+    routes = [{"topic": "q/+", "format": "text", "to": "{name}"}]
+    options = {"connection": broker.connection, "routes": routes}
+    session = agent({"mqtt_in": options, "mqtt_in-b": options})
+    one, two = heard(session, "mqtt_in"), heard(session, "mqtt_in-b")
+    async with session, broker.client() as client:
+        links = _links[session.clock]
+        assert len(links) == 2
+        for link in links:
+            await asyncio.wait_for(link.up.wait(), PATIENCE)
+        await client.publish("q/a", "x", qos=1)
+        assert (await one.next()).payload.text == (await two.next()).payload.text == "x"
+
+
+async def test_two_that_receive_cannot_be_the_same_client(broker, agent, heard):
+    connection = broker.connection | {"client_id": "agent"}
+    options = {"connection": connection, "routes": [{"topic": "q/+", "format": "text"}]}
+    session = agent({"mqtt_in": options, "mqtt_in-b": options})
+    failed = heard(session, "system/component_failed")
+    async with session:
+        failure = (await failed.next()).payload
+    assert (failure.kind, failure.action) == ("SettingsError", "disable")
+    assert "client_id of its own" in failure.error
+
+
+async def test_an_unknown_payload_type_is_named(agent, heard):
+    session = agent({"mqtt_in": {"routes": [{"topic": "q", "payload": "stat"}]}})
+    failed = heard(session, "system/component_failed")
+    async with session:
+        failure = (await failed.next()).payload
+    assert failure.action == "disable"
+    assert "components.mqtt_in.options.routes.0.payload" in failure.error
+    assert "Did you mean 'state'?" in failure.error

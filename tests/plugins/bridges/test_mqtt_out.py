@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import socket
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from sensorium.clocks import VirtualClock
 from sensorium.payloads import Audio, Image, State, Text
@@ -55,8 +57,6 @@ async def test_events_become_messages(broker, agent):
         pixels = np.full((32, 40, 3), (10, 200, 30), np.uint8)
         await session.bus.publish("camera/door/image", Image(pixels), source="t")
         (message,) = await take(client, 1)
-        from PIL import Image as Pillow
-
         with Pillow.open(io.BytesIO(message.payload)) as picture:
             assert picture.format == "JPEG"
             assert np.abs(np.asarray(picture).astype(int) - pixels).mean() < 3
@@ -219,8 +219,6 @@ async def test_the_will_is_for_those_who_vanish(broker, agent, gracefully):
         async with session:
             await connected(session)
             if not gracefully:
-                import socket
-
                 (link,) = _links[session.clock]
                 link._client._client.socket().shutdown(socket.SHUT_RDWR)
                 (message,) = await take(client, 1)
@@ -253,8 +251,19 @@ async def test_a_broker_that_never_answers_does_not_hold_up_the_end(agent, heard
         async with session:
             await asyncio.wait_for(accepted.wait(), PATIENCE)
         await asyncio.wait_for(gone.wait(), PATIENCE)
-        assert not out_of(_links, session)
+    assert not _links.get(session.clock)
 
 
-def out_of(links, session):
-    return links.get(session.clock)
+async def test_a_frozen_broker_does_not_hold_up_the_end(broker, agent, heard):
+    options = {"connection": broker.connection, "routes": [{"from": "n", "format": "text"}]}
+    session = agent({"mqtt_out": options | {"flush_s": 0.1}})
+    dropped = heard(session, "system/events_dropped")
+    async with session:
+        await connected(session)
+        broker.freeze()
+        await session.bus.publish("n", Text("x"), source="t")
+        await until(lambda: out(session).outbox.accepted == 1)
+        stopping = asyncio.create_task(session.stop())
+        report = (await dropped.next()).payload
+        await asyncio.wait_for(stopping, session.settings.shutdown.cancel_s)
+    assert report.dropped == {"closed": 1}
