@@ -81,7 +81,7 @@ def encode(event: AnyEvent) -> list[Buffer]:
 
     def pack(value: Any) -> msgpack.ExtType:
         if not isinstance(value, np.ndarray):
-            raise PayloadError(f"{type(value).__name__} cannot travel in a {event.topic} event")
+            raise TypeError(f"it holds {value!r:.40} ({type(value).__name__})")
         flat = as_wire(value)
         arrays.append(flat.reshape(-1).view(np.uint8).data)
         place = [len(arrays) - 1, flat.dtype.name, list(value.shape)]

@@ -252,7 +252,8 @@ def _load(
     extra = [(f"test-{index}", plugin) for index, plugin in enumerate(plugins)]
     loaded = load_plugins(installed=False, extra=extra)
     for failed in loaded.failures:
-        raise PluginError(failed.origin, failed.error)
+        said = failed.error.removeprefix(f"plugin {failed.name!r}: ")
+        raise PluginError(failed.origin, said)
     registry = loaded.kinds.get(component.kind)
     if registry is None:
         raise PluginError(
