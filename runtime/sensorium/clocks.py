@@ -109,13 +109,20 @@ class VirtualClock(Clock):
 
 
 async def tasks_blocked() -> None:
-    """Yield until every other task of this loop waits for something (as anyio's testing helper)."""
+    """Yield until every other task of this loop waits for a timer, a thread or the outside world.
+
+    Callbacks count: after a task ends it takes the loop some turns to wake whoever waited for it
+    with ``asyncio.wait`` or ``gather``.
+    """
+    ready = getattr(asyncio.get_running_loop(), "_ready", ())  # what the loop runs next
     me = asyncio.current_task()
     assert me is not None
     _watching.add(me)
     try:
         while True:
             await asyncio.sleep(0)
+            if len(ready) >= len(_watching):  # each of the others watching is one of them
+                continue
             for task in asyncio.all_tasks() - _watching:
                 waiter = getattr(task, "_fut_waiter", None)
                 if waiter is None or waiter.done():

@@ -152,3 +152,42 @@ class Cancelled(SensoriumError):
 
 class OutputFailed(SensoriumError):
     """A result cannot be written or played: disk full, no permission, device gone."""
+
+
+class WorkerLost(ModelError):
+    """The worker process died and the request was not, or may not be, tried again. By the pool.
+
+    ``worker`` names it.
+    """
+
+    retryable = True
+
+    def __init__(self, model: str, worker: str, message: str) -> None:
+        super().__init__(model, f"worker {worker!r} was lost: {message}")
+        self.worker = worker
+
+
+class DeadlineExceeded(ModelError):
+    """A request was not answered within its deadline of ``seconds``. Raised by every executor."""
+
+    retryable = True
+
+    def __init__(self, model: str, seconds: float) -> None:
+        super().__init__(model, f"no answer within {seconds:g} s")
+        self.seconds = seconds
+
+
+class PoisonedRequest(ModelError):
+    """A request killed its worker each time it ran alone; it is not tried again. By the pool.
+
+    ``request`` is its id, ``deaths`` how many workers it took with it.
+    """
+
+    def __init__(self, model: str, request: int, deaths: int) -> None:
+        super().__init__(
+            model,
+            f"request {request} was running alone each of the {deaths} times its worker died;"
+            " it is not tried again. Look at its input",
+        )
+        self.request = request
+        self.deaths = deaths

@@ -131,6 +131,21 @@ async def test_two_that_wait_for_all_others_to_block_do_not_wait_for_each_other(
     await asyncio.wait_for(asyncio.gather(tasks_blocked(), tasks_blocked()), 5)
 
 
+async def test_what_waits_for_tasks_that_have_ended_does_not_count_as_blocked() -> None:
+    steps = []
+
+    async def nested(depth: int) -> None:
+        if depth:
+            await asyncio.wait([asyncio.create_task(nested(depth - 1))])
+            await asyncio.gather(asyncio.shield(asyncio.sleep(0)))
+        steps.append(depth)
+
+    task = asyncio.create_task(nested(5))
+    await tasks_blocked()
+    assert task.done()
+    assert steps == [0, 1, 2, 3, 4, 5]
+
+
 async def test_the_wall_clock_sleeps_until_its_time_has_come() -> None:
     clock = WallClock()
     when = clock.now() + 5 * NS_PER_MS

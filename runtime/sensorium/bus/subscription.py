@@ -173,11 +173,13 @@ class Subscription:
             while queue and not self._careful:
                 self._delivered += 1
                 yield queue.popleft()
-            try:
-                event = await self.get()
-            except BusClosed:
+            event = self.get_nowait()
+            if event is not None:
+                yield event
+            elif self.closed:
                 return
-            yield event
+            else:
+                await self.wait()
 
     async def get(self) -> AnyEvent:
         """The next event, waiting for it. Raises :class:`BusClosed` once closed."""

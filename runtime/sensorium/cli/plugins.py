@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
 from sensorium.plugins import Plugins, load_plugins
+from sensorium.settings import load_settings
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-def plugins(as_json: bool) -> None:
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path),
+    help="Load what this settings file names, too, and leave out what it disables.",
+)
+def plugins(as_json: bool, settings: Path | None) -> None:
     """List the loaded plugins, their hooks, and everything they registered."""
-    loaded = load_plugins()
+    wanted = load_settings(settings).plugins
+    loaded = load_plugins(modules=wanted.modules, disabled=wanted.disabled)
     report = _report(loaded)
     if as_json:
         click.echo(json.dumps(report, indent=2))

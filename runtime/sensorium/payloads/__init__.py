@@ -25,13 +25,18 @@ from sensorium.payloads.system import (
     Interrupted,
     LoopBlocked,
     Metric,
+    RequestRetried,
     SourceState,
+    WorkerLost,
+    WorkerReady,
+    WorkerRestarted,
 )
 
 __all__ = [
     "Action", "ActionResult", "Array", "Audio", "Classes", "ComponentEnded", "ComponentFailed",
     "ComponentReady", "Detections", "Embedding", "EventsDropped", "GroundedTurn", "Image",
     "Interrupted", "LoopBlocked", "Metric", "Observation", "Payload", "PayloadRegistry", "Percept",
-    "Plan", "Reply", "ReplyPart", "Shed", "SourceState", "SpeechDone", "SpeechStarted", "State",
-    "Text", "TextLines", "Transcript", "UserTurn", "Utterance", "WorldState", "payload",
+    "Plan", "Reply", "ReplyPart", "RequestRetried", "Shed", "SourceState", "SpeechDone",
+    "SpeechStarted", "State", "Text", "TextLines", "Transcript", "UserTurn", "Utterance",
+    "WorkerLost", "WorkerReady", "WorkerRestarted", "WorldState", "payload",
 ]  # fmt: skip

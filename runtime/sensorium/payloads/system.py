@@ -75,6 +75,56 @@ class LoopBlocked(Payload):
     stack: str
 
 
+@payload("worker_ready", event_class=SYSTEM)
+class WorkerReady(Payload):
+    """A worker process has loaded its models and takes requests."""
+
+    worker: str
+    device: str
+    epoch: int
+    """Which life of the pool's workers this is; each process has another."""
+    pid: int
+    seconds: float
+    """Since the start of the process, or since its forerunner was lost."""
+
+
+@payload("worker_lost", event_class=SYSTEM)
+class WorkerLost(Payload):
+    """A worker process died, or was killed because it hung."""
+
+    worker: str
+    epoch: int
+    pid: int
+    reason: str
+    in_flight: int
+    """Requests it had not answered."""
+
+
+@payload("worker_restarted", event_class=SYSTEM)
+class WorkerRestarted(Payload):
+    """A lost worker has been given another process, or been given up."""
+
+    worker: str
+    epoch: int
+    """Of the new life."""
+    failures: int
+    """Lives in a row that ended without having answered anything."""
+    how: str
+    """cold, blank (a started process without models), warm (one with models) or given_up."""
+
+
+@payload("request_retried", event_class=SYSTEM)
+class RequestRetried(Payload):
+    """A request is tried again after its worker was lost."""
+
+    model: str
+    request: int
+    worker: str
+    """The lost one."""
+    attempt: int
+    """Of the try to come: 2 for the first retry."""
+
+
 @payload("metric", policy=DeliveryPolicy.drop_oldest(), shed=Shed.TELEMETRY)
 class Metric(Payload):
     """One measured number; the first thing to be given up under overload."""

@@ -76,7 +76,9 @@ class InProcessExecutor(Executor):
                     await asyncio.sleep(0)
             return
         pump = _Pump(asyncio.get_running_loop())
-        running = hosted.thread.submit(pump.run, lambda: network.stream(request))
+        running = hosted.thread.submit(
+            _translated, model, lambda: pump.run(lambda: network.stream(request))
+        )
         try:
             while (part := await pump.next()) is not _END:
                 yield part
@@ -84,9 +86,7 @@ class InProcessExecutor(Executor):
             pump.stop()
             running.cancel()  # if others are before it, it never starts
             await _finish(running)
-        error = running.exception()
-        if error is not None:
-            raise _as_model_error(model, error) from error
+        running.result()  # raises what the model raised
 
     @property
     def loaded(self) -> list[str]:
@@ -121,18 +121,10 @@ class InProcessExecutor(Executor):
             raise ModelError(model, f"is not among the models of this session: {known}") from None
 
     async def _call(self, name: str, hosted: Hosted, function: Callable[[], T]) -> T:
-        def work() -> T:
-            # Translated in the thread: a StopIteration could not pass through a future.
-            try:
-                return function()
-            except SensoriumError:
-                raise
-            except Exception as error:
-                raise _as_model_error(name, error) from error
-
         if hosted.thread is None:
-            return work()
-        return await asyncio.get_running_loop().run_in_executor(hosted.thread, work)
+            return _translated(name, function)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(hosted.thread, _translated, name, function)
 
 
 def _loaded(hosted: Hosted) -> Model[Any, Any]:
@@ -200,16 +192,20 @@ async def _finish(running: Future[None]) -> None:
         raise asyncio.CancelledError
 
 
+def _translated(name: str, function: Callable[[], T]) -> T:
+    """Run it; called in the thread, since a StopIteration cannot pass through a future."""
+    try:
+        return function()
+    except SensoriumError:
+        raise
+    except Exception as error:
+        raise ModelError(name, f"{type(error).__name__}: {error}") from error
+
+
 def _guarded(name: str, start: Callable[[], Iterator[Any]]) -> Generator[Any, None, None]:
     try:
         yield from start()
     except SensoriumError:
         raise
     except Exception as error:
-        raise _as_model_error(name, error) from error
-
-
-def _as_model_error(name: str, error: BaseException) -> Exception:
-    if isinstance(error, SensoriumError):
-        return error
-    return ModelError(name, f"{type(error).__name__}: {error}")
+        raise ModelError(name, f"{type(error).__name__}: {error}") from error

@@ -319,8 +319,7 @@ class Mailbox(RuleBasedStateMachine):
                 numbers = [
                     event.sequence
                     for event in self.oracle.delivered
-                    if event.source == source
-                    and (event.event_class is EventClass.SYSTEM) is system
+                    if event.source == source and (event.event_class is EventClass.SYSTEM) is system
                 ]
                 assert numbers == sorted(set(numbers))
 
