@@ -9,7 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
-from sensorium_benchmarks.contract import Benchmark, Better, Contender, Metric, Role, Target, Workload
+from sensorium_benchmarks.contract import (
+    Benchmark,
+    Better,
+    Contender,
+    Metric,
+    Role,
+    Target,
+    Workload,
+)
 from sensorium_benchmarks.stopwatch import percentile
 
 PROMPTS = Path(__file__).parents[2] / "assets" / "prompts"
@@ -26,12 +34,12 @@ BENCHMARK = Benchmark(
             "recognise",
             metrics=(
                 Metric("wer", "% of words", Better.LOWER, digits=2),
-                Metric("wer_low", "% (95 % interval, lower end)", Better.NEITHER, digits=2),
-                Metric("wer_high", "% (95 % interval, upper end)", Better.NEITHER, digits=2),
-                Metric("utterances", "utterances", Better.NEITHER),
-                Metric("words", "words", Better.NEITHER),
-                Metric("seconds", "s an utterance, median", Better.LOWER, digits=3),
-                Metric("seconds_p95", "s an utterance, 95 %", Better.LOWER, digits=3),
+                Metric("wer_low", "%, lower end of the 95 % interval", Better.NEITHER, digits=2),
+                Metric("wer_high", "%, upper end of the 95 % interval", Better.NEITHER, digits=2),
+                Metric("utterances", "", Better.NEITHER),
+                Metric("words", "", Better.NEITHER),
+                Metric("time", "s an utterance, median", Better.LOWER, digits=3),
+                Metric("time_p95", "s an utterance, 95 %", Better.LOWER, digits=3),
             ),
             targets=(Target("wer", 5.0),),
             parameters={"prompts": str(PROMPTS), "model": MODEL},
@@ -58,6 +66,6 @@ def recognise(prompts: str, model: str) -> dict[str, float]:
         "wer_high": 100 * score.ci95[1],
         "utterances": float(score.n_utterances),
         "words": float(score.n_words),
-        "seconds": median(result.seconds),
-        "seconds_p95": percentile(list(result.seconds), 0.95),
+        "time": median(result.seconds),
+        "time_p95": percentile(list(result.seconds), 0.95),
     }

@@ -51,7 +51,7 @@ _MODELS = {
 _COMMANDS = {
     "models": ("models:models", "The model store: list, pull, verify, path."),
     "doctor": ("doctor:doctor", "What this machine has, and what to do about what it lacks."),
-    "bench": ("bench:bench", "Measure: recognition accuracy, the event bus."),
+    "bench": ("bench:bench", "Measure the event bus, recognition and start-up, beside peers."),
 }
 
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
         Sink,
         Source,
     )
-    from sensorium.delivery import DeliveryPolicy, DropReason
+    from sensorium.delivery import DeliveryPolicy, DropReason, EventClass
     from sensorium.errors import SensoriumError
-    from sensorium.events import Event, EventClass
+    from sensorium.events import Event
     from sensorium.payloads import (
         Array,
         Audio,
@@ -53,9 +53,9 @@ _HOMES = {
         "Actuator", "Component", "ComponentOptions", "Context", "Emit", "Fuser", "Input",
         "Output", "Perceiver", "Planner", "Sink", "Source",
     ),
-    "sensorium.delivery": ("DeliveryPolicy", "DropReason"),
+    "sensorium.delivery": ("DeliveryPolicy", "DropReason", "EventClass"),
     "sensorium.errors": ("SensoriumError",),
-    "sensorium.events": ("Event", "EventClass"),
+    "sensorium.events": ("Event",),
     "sensorium.payloads": (
         "Array", "Audio", "Image", "Payload", "PayloadRegistry", "Shed", "Text", "payload",
     ),

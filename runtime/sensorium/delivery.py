@@ -1,4 +1,6 @@
-"""Delivery policies: what a subscription's mailbox does when events come faster than they go.
+"""The contracts of delivery: three classes of events, and the policies of mailboxes.
+
+A policy is what a subscription's mailbox does when events come faster than they go.
 
 ``block`` makes the publisher wait (back-pressure); ``drop_oldest`` gives up the oldest event,
 telemetry before video before audio; ``latest`` keeps the newest event only; ``max_age`` and
@@ -22,6 +24,17 @@ from sensorium.errors import SettingsError
 DEFAULT_CAPACITY = 64
 SLOWEST_HZ = 1e-6  # one event in twelve days: less is a slip of the pen
 SYNTAX = "block(n), drop_oldest(n), latest, max_age(ms) or throttle(hz), joined by '+'"
+
+
+class EventClass(Enum):
+    """What the bus promises for an event. The payload's type decides its class."""
+
+    SYSTEM = "system"
+    """Jumps the queue and is never dropped: Interrupted, ComponentFailed, EventsDropped."""
+    DATA = "data"
+    """Ordered per source; what happens when a mailbox is full is the subscription's policy."""
+    CONTROL = "control"
+    """Ordered and never dropped; a full mailbox makes the publisher wait: GoalSet, UserTurn."""
 
 
 class WhenFull(Enum):

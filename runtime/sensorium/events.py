@@ -11,10 +11,11 @@ session's clock:
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
+
+from sensorium.delivery import EventClass
 
 if TYPE_CHECKING:
     from sensorium.payloads.base import Payload
@@ -23,17 +24,6 @@ PayloadT = TypeVar("PayloadT", bound="Payload")
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
-
-
-class EventClass(Enum):
-    """What the bus promises for an event. The payload's type decides its class."""
-
-    SYSTEM = "system"
-    """Jumps the queue and is never dropped: Interrupted, ComponentFailed, EventsDropped."""
-    DATA = "data"
-    """Ordered per source; what happens when a mailbox is full is the subscription's policy."""
-    CONTROL = "control"
-    """Ordered and never dropped; a full mailbox makes the publisher wait: GoalSet, UserTurn."""
 
 
 class Event(msgspec.Struct, Generic[PayloadT], frozen=True, eq=False, gc=False):

@@ -49,8 +49,8 @@ def throughput_of(
 
     watch = asyncio.run(run())
     return {
-        "deliveries_per_s": consumers * events / watch.seconds,
-        "gc_collections": float(watch.collections),
+        "rate": consumers * events / watch.seconds,
+        "collections": float(watch.collections),
     }
 
 
@@ -68,7 +68,7 @@ def latency_of(
     if len(arrivals) != events:
         raise RuntimeError(f"{len(arrivals)} of {events} events arrived")
     kept = arrivals[round(events * WARM_UP) :]
-    return {"p50_us": percentile(kept, 0.5), "p99_us": percentile(kept, 0.99)}
+    return {"p50": percentile(kept, 0.5), "p99": percentile(kept, 0.99)}
 
 
 def arrived(note: Note, arrivals: list[float]) -> None:

@@ -28,13 +28,13 @@ from sensorium_benchmarks.bus.note import (  # noqa: E402
 
 
 @dataclass
-class NoteFrame(DataFrame):
+class NoteFrame(DataFrame):  # type: ignore[misc,unused-ignore]  # Any where it is absent
     """pipecat's envelope around the note."""
 
     note: Note
 
 
-class Consumer(FrameProcessor):
+class Consumer(FrameProcessor):  # type: ignore[misc,unused-ignore]
     """Calls ``receive`` with the note of each frame and passes the frame on."""
 
     def __init__(self, receive: Callable[[Note], None]) -> None:
@@ -97,7 +97,7 @@ async def _running(consumers: list[Consumer]) -> AsyncIterator[PipelineWorker]:
     )
     started = asyncio.Event()
 
-    @worker.event_handler("on_pipeline_started")
+    @worker.event_handler("on_pipeline_started")  # type: ignore[untyped-decorator,unused-ignore]
     async def _started(*_: object) -> None:
         started.set()
 

@@ -19,8 +19,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sensorium.delivery import EventClass
 from sensorium.errors import BadInput, MissingDependency, PayloadError
-from sensorium.events import NS_PER_S, AnyEvent, EventClass
+from sensorium.events import NS_PER_S, AnyEvent
 from sensorium.payloads.base import Payload
 from sensorium.payloads.codec import (
     event_from_json,

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from sensorium.components import ComponentOptions, Emit, Input, Sink
-from sensorium.delivery import DeliveryPolicy, DropReason
+from sensorium.delivery import DeliveryPolicy, DropReason, EventClass
 from sensorium.errors import BadInput
-from sensorium.events import AnyEvent, EventClass
+from sensorium.events import AnyEvent
 from sensorium.payloads.base import Payload
 from sensorium.payloads.media import Audio, Image
 from sensorium.payloads.system import SourceState

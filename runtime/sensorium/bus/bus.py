@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 from sensorium.bus.subscription import Subscription, SubscriptionStatistics
 from sensorium.clocks import Clock, WallClock
-from sensorium.delivery import DeliveryPolicy
+from sensorium.delivery import DeliveryPolicy, EventClass
 from sensorium.errors import BusClosed, MailboxFull
-from sensorium.events import AnyEvent, Event, EventClass
+from sensorium.events import AnyEvent, Event
 from sensorium.payloads.base import Payload
 from sensorium.topics import check_pattern, check_topic, matches
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 from sensorium.bus.subscription import Subscription
+from sensorium.delivery import EventClass
 from sensorium.errors import BusClosed
-from sensorium.events import AnyEvent, EventClass
+from sensorium.events import AnyEvent
 
 
 class Merged:

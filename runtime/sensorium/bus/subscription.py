@@ -11,9 +11,9 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from sensorium.delivery import DeliveryPolicy, DropReason, WhenFull
+from sensorium.delivery import DeliveryPolicy, DropReason, EventClass, WhenFull
 from sensorium.errors import BusClosed, BusError
-from sensorium.events import NS_PER_MS, NS_PER_S, AnyEvent, EventClass
+from sensorium.events import NS_PER_MS, NS_PER_S, AnyEvent
 
 SYSTEM_CAPACITY = 1024  # system events are few; a mailbox that holds more is not being read
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sensorium.events import EventClass
+from sensorium.delivery import EventClass
 from sensorium.payloads.arrays import Array
 from sensorium.payloads.base import Payload, payload
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
-from sensorium.delivery import DeliveryPolicy
+from sensorium.delivery import DeliveryPolicy, EventClass
 from sensorium.errors import PayloadError
-from sensorium.events import EventClass
 from sensorium.payloads.arrays import Array, read_only
 
 PayloadT = TypeVar("PayloadT", bound="Payload")

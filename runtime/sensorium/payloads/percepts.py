@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sensorium.delivery import DeliveryPolicy
-from sensorium.events import EventClass
+from sensorium.delivery import DeliveryPolicy, EventClass
 from sensorium.payloads.arrays import Array
 from sensorium.payloads.base import Payload, payload
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sensorium.delivery import DeliveryPolicy
-from sensorium.events import EventClass
+from sensorium.delivery import DeliveryPolicy, EventClass
 from sensorium.payloads.base import Payload, Shed, payload
 
 SYSTEM = EventClass.SYSTEM
@@ -28,9 +27,11 @@ class ComponentFailed(Payload):
     action: str
     """skip, restart, disable or stop."""
     during: str
-    """setup, run, process or close."""
+    """import, setup, run, process or close."""
     event: str = ""
     """Id of the event it was busy with, if any."""
+    plugin: str = ""
+    """The plugin its class comes from."""
 
 
 @payload("component_ended", event_class=SYSTEM)

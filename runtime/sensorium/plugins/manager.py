@@ -84,6 +84,13 @@ class Plugins:
             hint += f" Plugin {plugin.name!r} ({plugin.origin}) is not in use: {plugin.error}"
         raise UnknownName("component", name, known, hint)
 
+    def owner(self, component: str) -> str:
+        """Name of the plugin that registered that component; "" when none did."""
+        for registry in self._kinds.values():
+            if component in registry:
+                return registry.owner(component)
+        return ""
+
     def has_component(self, name: str) -> bool:
         """Whether a component class of any kind is registered as ``name``."""
         return any(name in registry for registry in self._kinds.values())

@@ -70,6 +70,11 @@ class Registry(Generic[T]):
             self._held[name] = Registration(name, held.plugin, target)
         return target  # type: ignore[no-any-return]
 
+    def owner(self, name: str) -> str:
+        """Name of the plugin that registered ``name``. Raises :class:`UnknownName`."""
+        self.get(name)
+        return self._held[name].plugin
+
     def registrations(self) -> Iterator[Registration]:
         """Every registration, by name."""
         for name in sorted(self._held):

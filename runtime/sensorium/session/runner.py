@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sensorium.bus import Merged, Subscription
-from sensorium.components import Component, Context, Input, Output, Source
+from sensorium.components import Component, Context, Source
 from sensorium.delivery import DeliveryPolicy, DropReason
 from sensorium.errors import BusClosed, Cancelled, PayloadError
 from sensorium.events import AnyEvent
@@ -18,12 +18,10 @@ from sensorium.payloads.base import Payload
 from sensorium.payloads.system import ComponentEnded, ComponentFailed, ComponentReady
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.session.emit import BoundEmit, Publisher
+from sensorium.session.host import Host
 from sensorium.session.supervision import Supervisor
 from sensorium.session.tasks import TaskScope
-from sensorium.settings import ComponentSettings
-
-if TYPE_CHECKING:
-    from sensorium.session.session import Session
+from sensorium.session.wiring import Part
 
 _Work = Callable[[], Coroutine[Any, Any, None]]  # not begun, so that it may never be
 
@@ -33,30 +31,23 @@ INTERRUPTED_TOPIC = "system/interrupted"
 class Runner:
     """One component of a session and everything that keeps it going."""
 
-    def __init__(
-        self,
-        session: Session,
-        name: str,
-        component_class: type[Component],
-        settings: ComponentSettings,
-        options: Any,
-    ) -> None:
-        self.name = name
-        self.component_class = component_class
+    def __init__(self, session: Host, part: Part) -> None:
+        self.name = name = part.name
+        self.component_class = part.component_class
         self.ready = asyncio.Event()
         """Set once the component takes events, or has ended without."""
         self.ended = asyncio.Event()
         self.failure: Exception | None = None
         """What it last raised, if that disabled it."""
         self.busy = False
-        self.inputs = _inputs(name, component_class.inputs(options), settings)
-        self.outputs = _outputs(name, component_class.outputs(options), settings)
+        self.inputs = part.inputs
+        self.outputs = part.outputs
         self.log = logging.LoggerAdapter(
             logging.getLogger(f"sensorium.component.{name}"), {"component": name}
         )
         self._session = session
-        self._options = options
-        self._supervisor = Supervisor(settings.on_error)
+        self._part = part
+        self._supervisor = Supervisor(part.on_error)
         self._publisher = Publisher(session.bus, name, self.outputs)
         self._subscriptions: list[Subscription] = []
         self._scope = TaskScope(self._spawned_failed)
@@ -144,7 +135,7 @@ class Runner:
         self._spawn_error = self._decided = None
         component: Component | None = None
         try:
-            component = self._component = self.component_class(self._options, self._context())
+            component = self._component = self.component_class(self._part.options, self._context())
             await component.setup()
             await self._announce(ComponentReady(self.name))
             self.ready.set()
@@ -276,6 +267,7 @@ class Runner:
             return  # said in the log: announcing it could go round for ever
         failed = ComponentFailed(
             component=self.name,
+            plugin=self._part.plugin,
             error=f"{type(error).__name__}: {error}",
             kind=type(error).__name__,
             action=action.value,
@@ -328,26 +320,3 @@ def _not_asked_for() -> Exception:
     if task is None or task.cancelling():
         raise
     return Cancelled("something that it waited for was cancelled")
-
-
-def _inputs(name: str, takes: Mapping[str, Input], settings: ComponentSettings) -> dict[str, Input]:
-    inputs = {}
-    for key, declared in takes.items():
-        changed = settings.takes.get(key)
-        pattern = changed.topic if changed is not None and changed.topic else declared.pattern
-        policy = declared.policy
-        if changed is not None and changed.policy:
-            policy = DeliveryPolicy.parse(changed.policy)
-        inputs[key] = Input(pattern.replace("{name}", name), declared.payload_type, policy)
-    return inputs
-
-
-def _outputs(
-    name: str, gives: Mapping[str, Output], settings: ComponentSettings
-) -> dict[str, Output]:
-    return {
-        key: Output(
-            settings.gives.get(key, declared.topic).replace("{name}", name), declared.payload_type
-        )
-        for key, declared in gives.items()
-    }

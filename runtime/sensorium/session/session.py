@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -21,18 +21,19 @@ from sensorium.clocks import Clock, WallClock
 from sensorium.components import Component
 from sensorium.errors import (
     ComponentError,
+    PluginError,
     SensoriumError,
-    SettingsError,
     ShutdownTimeout,
     UnknownName,
 )
 from sensorium.payloads.base import Payload
-from sensorium.payloads.system import EventsDropped, Interrupted
+from sensorium.payloads.system import ComponentFailed, EventsDropped, Interrupted
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.plugins.manager import Plugins, load_plugins
 from sensorium.session.runner import Runner
 from sensorium.session.tasks import TaskScope
 from sensorium.session.watchdog import Watchdog
+from sensorium.session.wiring import part_of, parts_of
 from sensorium.settings import ComponentSettings, Settings, check_options
 from sensorium.workers.executor import ModelHandle
 from sensorium.workers.inprocess import Hosted, InProcessExecutor
@@ -70,18 +71,13 @@ class Session:
         self._changed = asyncio.Event()
         self._executor = InProcessExecutor(self._hosted())
         handles = {name: ModelHandle(self._executor, name) for name in self._hosted()}
-        self.models = MappingProxyType(handles)
+        self.models: Mapping[str, ModelHandle] = MappingProxyType(handles)
         self._watchdog = Watchdog(settings.watchdog, self.announce_soon)
         self._reported: dict[str, Counter[str]] = {}
 
     async def __aenter__(self) -> Session:
-        for name, spec in self.settings.components.items():
-            if not spec.enabled and not self.plugins.has_component(spec.use or name):
-                continue  # its plugin need not be installed; a mistake in its options still counts
-            component_class, options = self._resolve(name, spec)
-            self._check_wiring(name, component_class, spec, options)
-            if spec.enabled:
-                self.runners[name] = Runner(self, name, component_class, spec, options)
+        parts, broken = parts_of(self.settings, self.plugins)
+        self.runners |= {name: Runner(self, part) for name, part in parts.items()}
         self.scope.spawn(self._report_drops(), name="drop report")
         try:
             for runner in self.runners.values():
@@ -95,6 +91,8 @@ class Session:
             raise
         self._watchdog.start()  # loading models may hold the interpreter; from here nothing should
         self.started.set()
+        for name, error in broken.items():
+            await self._announce_broken(name, error)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,9 +103,7 @@ class Session:
         held = self.runners.get(name)
         if held is not None and not held.ended.is_set():
             raise ComponentError(name, "a component of this name is running already")
-        component_class, options = self._resolve(name, spec)
-        self._check_wiring(name, component_class, spec, options)
-        runner = Runner(self, name, component_class, spec, options)
+        runner = Runner(self, part_of(name, spec, self.plugins))
         runner.subscribe()
         self.runners[name] = runner
         self._start(runner)
@@ -232,6 +228,20 @@ class Session:
 
     # --- details ------------------------------------------------------------------------------
 
+    async def _announce_broken(self, name: str, error: PluginError) -> None:
+        """A component's class cannot even be imported: the others run without it."""
+        log.error("component %s cannot be used: %s", name, error)
+        self.count_failure(name)
+        failed = ComponentFailed(
+            component=name,
+            error=f"{type(error).__name__}: {error}",
+            kind=type(error).__name__,
+            action=ErrorAction.DISABLE.value,
+            during="import",
+            plugin=error.plugin,
+        )
+        await self.announce(failed)
+
     def _start(self, runner: Runner) -> None:
         self._tasks[runner.name] = asyncio.get_running_loop().create_task(
             runner.run(), name=f"component {runner.name}"
@@ -246,26 +256,6 @@ class Session:
             return []
         _, stuck = await asyncio.wait(tasks, timeout=timeout_s)
         return sorted(tasks[task] for task in stuck)
-
-    def _resolve(self, name: str, spec: ComponentSettings) -> tuple[type[Component], Any]:
-        component_class = self.plugins.component(spec.use or name)
-        key = f"components.{name}.options"
-        return component_class, check_options(component_class.Options, spec.options, key)
-
-    def _check_wiring(
-        self, name: str, cls: type[Component], spec: ComponentSettings, options: Any
-    ) -> None:
-        for table, given, declared in (
-            ("takes", spec.takes, cls.inputs(options)),
-            ("gives", spec.gives, cls.outputs(options)),
-        ):
-            for key in given:
-                if key not in declared:
-                    allowed = ", ".join(declared) or "nothing"
-                    raise SettingsError(
-                        f"components.{name}.{table}.{key}: unknown key. Allowed here: {allowed}",
-                        key=f"components.{name}.{table}.{key}",
-                    )
 
     def _hosted(self) -> dict[str, Hosted]:
         hosted = {}
@@ -313,6 +303,3 @@ class Session:
     def _task_failed(self, name: str, error: Exception) -> None:
         if not isinstance(error, SensoriumError) or not self.bus.closed:
             log.error("task %s raised %s: %s", name, type(error).__name__, error)
-
-
-Announce = Callable[[Payload], None]

@@ -11,9 +11,9 @@ from typing import Any
 from sensorium.bus import Subscription
 from sensorium.clocks import Clock, VirtualClock, WallClock, tasks_blocked
 from sensorium.components import Component
-from sensorium.delivery import DeliveryPolicy
+from sensorium.delivery import DeliveryPolicy, EventClass
 from sensorium.errors import BusClosed, ComponentError, PluginError, SensoriumError
-from sensorium.events import NS_PER_S, AnyEvent, EventClass
+from sensorium.events import NS_PER_S, AnyEvent
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import ComponentFailed
 from sensorium.plugins.hookspecs import ErrorAction

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sensorium.bus import EventBus, Subscription
 from sensorium.clocks import VirtualClock, tasks_blocked
-from sensorium.delivery import DeliveryPolicy
-from sensorium.events import AnyEvent, EventClass
+from sensorium.delivery import DeliveryPolicy, EventClass
+from sensorium.events import AnyEvent
 from sensorium.payloads import Interrupted, Metric, Payload, Shed, Text, UserTurn, payload
 
 pytestmark = pytest.mark.usefixtures("no_tasks")

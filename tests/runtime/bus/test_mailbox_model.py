@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 
 from sensorium.bus import EventBus, Subscription, subscription
 from sensorium.clocks import VirtualClock, tasks_blocked
-from sensorium.delivery import DeliveryPolicy, DropReason, WhenFull
-from sensorium.events import NS_PER_MS, AnyEvent, EventClass
+from sensorium.delivery import DeliveryPolicy, DropReason, EventClass, WhenFull
+from sensorium.events import NS_PER_MS, AnyEvent
 from sensorium.payloads import Payload, Shed, payload
 
 SYSTEM_ROOM = 3  # so that a full system lane is met within few steps
