@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,14 +32,17 @@ class Picky(Sink):
     async def process(self, event: Any, emit: Emit) -> None: ...
 
 
-@hookimpl
-def _register(registry: Any) -> None:
-    registry.add("listener", Listener)
-    registry.add("picky", Picky)
-    registry.add("absent", "package_that_is_not_there.module:Sink")
+class Strange:
+    """A plugin one of whose classes is not where it says."""
+
+    @hookimpl
+    def sensorium_register_sinks(self, registry: Any) -> None:
+        registry.add("listener", Listener)
+        registry.add("picky", Picky)
+        registry.add("absent", "package_that_is_not_there.module:Sink")
 
 
-PLUGIN = SimpleNamespace(sensorium_register_sinks=_register, __name__="strange")
+PLUGIN = Strange()
 
 
 async def test_a_class_that_cannot_be_imported_is_an_event_and_the_others_run(
