@@ -9,7 +9,10 @@ python=${PYTHON:-python3}
 venv=.venv
 stamp=$venv/.installed-${extras//,/-}
 wanted=$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
-[ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && exit 0
+for done in "$venv"/.installed-*; do # one that has at least these extras will do
+    [ "$(cat "$done" 2>/dev/null)" = "$wanted" ] || continue
+    case "${done##*.installed}-" in "${stamp##*.installed}-"*) exit 0 ;; esac
+done
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 
