@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.markup import escape
+from rich.text import Text
 
 from sensorium.bus import Subscription
 from sensorium.delivery import DeliveryPolicy
@@ -19,6 +21,8 @@ from sensorium.settings import ComponentSettings
 from sensorium_agents.console import console, notes, summary
 from sensorium_agents.conversation import Conversation
 from sensorium_agents.turn import Turn
+from sensorium_plugins.sources.text import BLOCK, Lines
+from sensorium_plugins.sources.threads import Worker
 
 HELP = """\
   /image FILE   look at a picture or a video         /audio FILE   listen to a recording
@@ -57,11 +61,12 @@ class Chatting:
     async def run(self) -> None:
         """Chat until the user leaves or the input ends."""
         notes.print("[dim]Type a message, or /help. Ctrl-D leaves.[/]")
-        async for line in _lines():
-            with self._interruptible():
-                await self._handle(line.strip())
-            if self._leaving.is_set():
-                return
+        async with aclosing(_lines()) as lines:
+            async for line in lines:
+                with self._interruptible():
+                    await self._handle(line.strip())
+                if self._leaving.is_set():
+                    return
 
     async def _handle(self, line: str) -> None:
         try:
@@ -152,6 +157,7 @@ class Chatting:
     def _interruptible(self) -> Iterator[None]:
         """Ctrl-C stops the answer; a second one cancels us, and so leaves."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        before = signal.getsignal(signal.SIGINT)
         assert task is not None
         pressed = 0
 
@@ -171,12 +177,14 @@ class Chatting:
             yield
         finally:
             loop.remove_signal_handler(signal.SIGINT)
+            signal.signal(signal.SIGINT, before)
 
 
 async def _show(parts: Subscription) -> None:
     started = False
     async for event in parts:
-        console.print(escape(event.payload.text), end="", style="bold green")
+        # not as markup, nor as emoji codes: a reply is what it is
+        console.print(Text(event.payload.text, "bold green"), end="")
         started = True
     if started:
         console.print()
@@ -188,10 +196,10 @@ def _file(argument: str, command: str) -> Path:
     return Path(argument).expanduser()
 
 
-async def _lines() -> AsyncIterator[str]:
+async def _lines() -> AsyncGenerator[str, None]:
     """Lines from the terminal, with editing and history; from a pipe or file, as they are."""
     if not sys.stdin.isatty():
-        while line := await asyncio.to_thread(sys.stdin.readline):
+        async for line in _piped():
             yield line
         return
     from prompt_toolkit import PromptSession
@@ -202,3 +210,22 @@ async def _lines() -> AsyncIterator[str]:
             yield await prompt.prompt_async()
         except (EOFError, KeyboardInterrupt):
             return
+
+
+async def _piped() -> AsyncGenerator[str, None]:
+    """Read in a thread that holds no lock of Python's, so that leaving never waits for it."""
+    reader, lines, file = Worker("standard input"), Lines("standard input", forgiving=True), 0
+    while data := await reader.call(os.read, file, BLOCK):
+        for line in lines.push(data):
+            yield line
+    for line in lines.push(b"", last=True):
+        yield line
+    await reader.stop(lambda: None, limit_s=1.0)
+
+
+def run_chat(chat: Coroutine[Any, Any, None]) -> None:
+    """Run until it ends or is left by Ctrl-C, which counts as such and leaves no traceback."""
+    try:
+        asyncio.run(chat)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sensorium_plugins.sources.devices import list_cameras, list_microphones
-
 from sensorium.components import Source
 from sensorium.errors import SettingsError
-from sensorium.plugins.manager import Plugins
+from sensorium.plugins import ErrorAction
+from sensorium.plugins.manager import Plugins, load_plugins
 from sensorium.settings import Layer, Settings, load_settings, merge
+from sensorium_plugins.sources.devices import list_cameras, list_microphones
+from sensorium_plugins.sources.microphone import SUFFIXES
+
+log = logging.getLogger("sensorium.agents")
 
 FILE = "settings.toml"
+RESTART = ErrorAction.RESTART
+LOOKING = ("object_detection", "image_classes", "faces")
 STAYS_S = 86_400.0  # seconds that a picture which was shown counts as in view
 CHECKOUT = Path(__file__).parents[2]
 
@@ -41,27 +47,47 @@ def components_using(settings: Settings, *uses: str) -> Iterator[str]:
             yield name
 
 
+def sources(settings: Settings, plugins: Plugins) -> list[str]:
+    """Names of the enabled sources, whoever's plugin they are."""
+    return [
+        name
+        for name, spec in settings.components.items()
+        if spec.enabled and issubclass(plugins.component(spec.use or name), Source)
+    ]
+
+
 def fed_by_hand(settings: Settings, plugins: Plugins) -> Layer:
     """Overrides that turn live sources off and let files be fed in, none of them losing a sample.
 
     What was shown stays in view until something else is shown in its place. Speech is remembered
-    and not answered by itself: whoever feeds it decides what to ask.
+    and not answered by itself: whoever feeds it decides what to ask. What fails for one question
+    takes no component, and nothing that it remembers, down.
     """
-    layer: Layer = {}
+    live = sources(settings, plugins)
+    layer: Layer = {name: {"enabled": False} for name in live}
     for name, spec in settings.components.items():
-        if spec.enabled and issubclass(plugins.component(spec.use or name), Source):
-            layer[name] = {"enabled": False}
-    for name in components_using(settings, "voice_activity"):
-        layer[name] = {"takes": {"audio": {"policy": "block(256)"}}}
-    for name in components_using(settings, "turns"):
-        layer[name] = {"options": {"answer_speech": False}}
-    for name in components_using(settings, "object_detection", "image_classes", "faces"):
-        layer[name] = {"takes": {"image": {"policy": "latest"}}}
-    for name in components_using(settings, "world"):
-        layer[name] = {"options": {"forget_s": STAYS_S}}
-    for name in components_using(settings, "chat"):
-        layer[name] = {"options": {"in_view_s": STAYS_S}}
+        if spec.enabled and name not in live and spec.on_error.action is RESTART:
+            layer[name] = {"on_error": {"action": "skip"}}
+    changes: tuple[tuple[tuple[str, ...], Layer], ...] = (
+        (("voice_activity",), {"takes": {"audio": {"policy": "block(256)"}}}),
+        (("turns",), {"options": {"answer_speech": False}}),
+        (LOOKING, {"takes": {"image": {"policy": "latest"}}}),
+        (("world",), {"options": {"forget_s": STAYS_S}}),
+        (("chat",), {"options": {"in_view_s": STAYS_S}}),
+    )
+    for uses, change in changes:
+        for name in components_using(settings, *uses):
+            layer[name] = merge(layer[name], change)
     return {"components": layer}
+
+
+def plugins_for(settings: Settings) -> Plugins:
+    """The plugins that ``settings`` name; one that cannot be used is logged."""
+    wanted = settings.plugins
+    plugins = load_plugins(modules=wanted.modules, disabled=wanted.disabled)
+    for failed in plugins.failures:
+        log.error("plugin %r (%s) is not in use: %s", failed.name, failed.origin, failed.error)
+    return plugins
 
 
 def without_missing_devices(settings: Settings) -> tuple[Layer, list[str]]:
@@ -87,6 +113,10 @@ def load(given: Path | None, *layers: Layer) -> Settings:
 
 
 def _is_device(use: str, source: Any) -> bool:
+    """Whether what a camera or a microphone is to open is a device; None is its default."""
+    name = str(source)
+    if source is None or name.isdigit():
+        return True
     if use == "camera":
-        return isinstance(source, int) or str(source).startswith("/dev/")
-    return not Path(str(source)).suffix
+        return name.startswith("/dev/")
+    return "/" not in name and Path(name).suffix.lower() not in SUFFIXES

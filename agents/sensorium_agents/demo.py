@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
+
 from sensorium.errors import SensoriumError
 from sensorium_agents.console import notes, tell_asked, tell_heard, tell_reply, tell_shown
 from sensorium_agents.conversation import Conversation
@@ -19,7 +21,7 @@ async def play(talk: Conversation) -> None:
             await _take(step, talk)
         except SensoriumError as error:
             failure = error
-            notes.print(f"[red]step failed:[/] {error}")
+            notes.print(f"[red]step failed:[/] {escape(str(error))}")
     if failure is not None:
         raise failure
 

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sensorium import Audio, Session
+from sensorium import Audio, Session, Text
 from sensorium.bus import Merged
-from sensorium.components import Planner
+from sensorium.components import Fuser, Planner
 from sensorium.delivery import DeliveryPolicy
 from sensorium.errors import BusClosed, ComponentError
 from sensorium.events import NS_PER_MS, AnyEvent
 from sensorium.payloads import (
     ComponentFailed,
     GroundedTurn,
+    Interrupted,
     Percept,
     Reply,
     ReplyPart,
@@ -25,7 +26,7 @@ from sensorium.payloads import (
     Utterance,
 )
 
-WATCHED = ("chat/+", "reply/+", "speech/+", "system/component_failed")
+WATCHED = ("chat/+", "reply/+", "speech/+", "system/component_failed", "system/interrupted")
 
 
 @dataclass
@@ -92,8 +93,12 @@ class TurnObserver:
         self._session = session
         self._on_event = on_event
         self._turn = Turn()
+        self._asking: set[str] = set()  # ids of the events that carry the question
+        self._lost: dict[str, ComponentError] = {}  # what failed at which event
         self._utterances: dict[str, int] = {}
         self._speech_ms: float | None = None
+        self._listening = False
+        self._noted = asyncio.Event()
         self._mailbox = Merged(
             [
                 session.bus.subscribe(pattern, DeliveryPolicy.block(256), name=f"turn {pattern}")
@@ -105,28 +110,44 @@ class TurnObserver:
         """Start writing down a new turn."""
         self._turn = Turn(speech_to_text_ms=self._speech_ms)
         self._speech_ms = None
+        self._asking.clear()
+        self._lost.clear()
         return self._turn
+
+    async def caught_up(self) -> None:
+        """Return once everything that was published so far has been written down."""
+        while self._listening and any(held.pending for held in self._mailbox.subscriptions):
+            self._noted.clear()
+            await self._noted.wait()
 
     async def run(self) -> None:
         """Listen until the session closes."""
-        while True:
-            try:
+        self._listening = True
+        try:
+            while True:
                 _, event = await self._mailbox.get()
-            except BusClosed:
-                return
-            self._note(event)
-            if self._on_event is not None:
-                self._on_event(event)
+                self._note(event)
+                if self._on_event is not None:
+                    self._on_event(event)
+                self._noted.set()
+        except BusClosed:
+            return
+        finally:
+            self._listening = False
+            self._noted.set()
 
     def _note(self, event: AnyEvent) -> None:
         turn, now = self._turn, event.creation_time
+        if isinstance(event.payload, Text | UserTurn | GroundedTurn):
+            self._asking.add(event.id)
+            self._give_up_if_lost()
         match event.payload:
             case Utterance():
                 self._utterances[event.id] = now
             case Transcript(text, _, _):
                 self.heard.append(text)
-                cut = self._utterances.pop(event.parents[0], now)
-                self._speech_ms = round((now - cut) / NS_PER_MS, 1)
+                cuts = [self._utterances.pop(parent, now) for parent in event.parents]
+                self._speech_ms = round((now - min(cuts, default=now)) / NS_PER_MS, 1)
             case UserTurn(text, _, _):
                 turn.question, turn.asked = text, now
             case GroundedTurn(_, world, _):
@@ -141,15 +162,23 @@ class TurnObserver:
                 turn.reply, turn.finished = text, finished
                 turn.last_part = turn.done = now
                 turn.replied.set()
-            case ComponentFailed(component, error, _, action):
-                self._note_failure(component, error, action)
+            case Interrupted():  # a planner that was at work still says how far it came
+                turn.replied.set()
+            case ComponentFailed():
+                self._note_failure(event.payload)
             case _:
                 pass
 
-    def _note_failure(self, component: str, error: str, action: str) -> None:
-        """A planner that failed will not reply; a fuser that failed may have lost the turn."""
-        runner = self._session.runners.get(component)
-        if runner is not None and issubclass(runner.component_class, Planner):
-            self._turn.error = ComponentError(component, error)
+    def _note_failure(self, failed: ComponentFailed) -> None:
+        """A fuser or planner that failed at the question has lost it: there will be no reply."""
+        self._turn.problems[failed.component] = failed.error
+        runner = self._session.runners.get(failed.component)
+        if runner is not None and issubclass(runner.component_class, Fuser | Planner):
+            self._lost[failed.event] = ComponentError(failed.component, failed.error)
+            self._give_up_if_lost()
+
+    def _give_up_if_lost(self) -> None:
+        # The news of a failure jumps the queue: it may come before the event that it is about.
+        for event in self._asking & self._lost.keys():
+            self._turn.error = self._lost[event]
             self._turn.replied.set()
-        self._turn.problems[component] = error

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
 
 from sensorium.logs import configure_logs
-from sensorium.plugins import Plugins, load_plugins
+from sensorium.plugins import Plugins
 from sensorium.settings import Settings
-from sensorium_agents.chatting import Chatting, Voice
-from sensorium_agents.composition import components_using, fed_by_hand, load
+from sensorium_agents.chatting import Chatting, Voice, run_chat
+from sensorium_agents.composition import components_using, fed_by_hand, load, plugins_for
 from sensorium_agents.console import notes
 from sensorium_agents.conversation import conversation
 
@@ -23,12 +22,12 @@ def chat(settings: Path | None, speak: bool) -> None:
     """Chat in the terminal. /help lists what you can do; Ctrl-C stops an answer, twice leaves."""
     plain = load(settings)
     configure_logs(plain.log)
-    plugins = load_plugins(disabled=plain.plugins.disabled)
+    plugins = plugins_for(plain)
     layer = {name: {"enabled": False} for name in components_using(plain, "text_out", "speech")}
     fitted = load(settings, fed_by_hand(plain, plugins), {"components": layer})
     voice = next(components_using(plain, "speech"), "")
     spec = plain.components[voice] if voice else None
-    asyncio.run(_chat(fitted, plugins, Voice(voice, spec) if spec else None, speak))
+    run_chat(_chat(fitted, plugins, Voice(voice, spec) if spec else None, speak))
 
 
 async def _chat(settings: Settings, plugins: Plugins, voice: Voice | None, speak: bool) -> None:

@@ -8,16 +8,19 @@ import sys
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from sensorium import Session, __version__
 from sensorium.logs import configure_logs
-from sensorium.plugins import Plugins, load_plugins
+from sensorium.plugins import Plugins
 from sensorium.settings import Settings
-from sensorium_agents.chatting import Chatting
+from sensorium_agents.chatting import Chatting, run_chat
 from sensorium_agents.composition import (
     components_using,
     fed_by_hand,
     load,
+    plugins_for,
+    sources,
     without_missing_devices,
 )
 from sensorium_agents.console import notes
@@ -36,21 +39,21 @@ def run(settings: Path | None) -> None:
     """
     plain = load(settings)
     configure_logs(plain.log)
-    plugins = load_plugins(disabled=plain.plugins.disabled)
+    plugins = plugins_for(plain)
     missing, reasons = without_missing_devices(plain)
     fitted = load(settings, missing)
-    sensors = list(components_using(fitted, "camera", "microphone", "mqtt_in", "text"))
+    sensors = sources(fitted, plugins)
     if sensors or not list(components_using(plain, "camera", "microphone")):
         for reason in reasons:
-            notes.print(f"[yellow]without[/] {reason}")
+            notes.print(f"[yellow]without[/] {escape(reason)}")
         asyncio.run(_live(fitted, plugins, sensors))
         return
     notes.print(
         f"[bold]Sensorium {__version__}[/] No live sensors here, so the bundled scene plays:"
     )
     for reason in reasons:
-        notes.print(f"  [dim]{reason}[/]")
-    asyncio.run(_scene(settings, plain, plugins))
+        notes.print(f"  [dim]{escape(reason)}[/]")
+    run_chat(_scene(settings, plain, plugins))
 
 
 async def _live(settings: Settings, plugins: Plugins, sensors: list[str]) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sensorium.errors import MissingDependency, ModelUnavailable, SourceUnavailable
 from sensorium_models.store.files import Located, sha256_of
-from sensorium_models.store.manifest import (  # noqa: TC001 - pydantic reads them
+from sensorium_models.store.manifest import (
     CarrierEntry,
     RelativePath,
     Sha256,

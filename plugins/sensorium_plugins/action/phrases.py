@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
-SENTENCE = re.compile(r"[.!?…]+[\"')\]]*\s")
+SENTENCE = re.compile(
+    # neither "Dr. " nor the "2. " of a list ends a sentence; a new line does
+    r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)"
+    r"(?<!^\d)(?<!^\d\d)(?<!\s\d)(?<!\s\d\d)[.!?…]+[\"')\]]*\s|\n",
+)
 CLAUSE = re.compile(r"[,;:—]\s")
 PHRASE = re.compile(
     r"\s(?=(?:and|or|but|with|in|on|at|to|of|for|from|which|that|because|is|are|was|were)\s)"

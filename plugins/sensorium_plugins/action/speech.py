@@ -7,6 +7,7 @@ from typing import Literal
 
 from sensorium import Actuator, Audio, ComponentOptions, Emit, Input, Output
 from sensorium.delivery import DeliveryPolicy
+from sensorium.errors import BadInput
 from sensorium.events import AnyEvent
 from sensorium.payloads import Reply, ReplyPart, SpeechDone
 from sensorium_plugins.action.phrases import Phrases
@@ -46,6 +47,7 @@ class Speech(Actuator):
         self._phrases = Phrases()
         self._replies = 0
         self._out: VoiceOut | None = None
+        self._path = ""  # of the reply's WAV file, as long as all of it could be written
         self._seconds = 0.0
         self._silenced = ""  # the turn whose rest is not to be spoken
         self._to_file = self.options.to == "file"
@@ -58,44 +60,50 @@ class Speech(Actuator):
         """Speak what is ready of a part; at the end of a reply, the rest."""
         turn = event.payload.turn
         try:
-            if isinstance(event.payload, ReplyPart):
-                if turn != self._silenced:
-                    for piece in self._phrases.feed(event.payload.text):
-                        await self._speak(piece, emit)
-            else:
-                await self._end(event.payload, emit)
-        except BaseException:  # interrupted, or the output failed: say no more of this reply
+            for piece in self._pieces(event.payload):
+                await self._speak(piece, emit)
+            if isinstance(event.payload, Reply) and self._out is not None:
+                await self._out.finish()
+                self._out = None
+        except BaseException as error:  # interrupted, or it failed: say no more of this reply
             self._silenced = turn
+            if not isinstance(error, asyncio.CancelledError):
+                self._path = ""
             self._phrases.finish()
             await self._stop()
             raise
+        finally:  # whoever listens for the end of our voice must not wait for ever
+            if isinstance(event.payload, Reply):
+                done = SpeechDone(turn, self._seconds, self._path)
+                self._seconds, self._path = 0.0, ""
+                await asyncio.shield(emit(done))
 
     async def close(self) -> None:
         """Let go of the speaker or the file."""
         await self._stop()
 
+    def _pieces(self, said: ReplyPart | Reply) -> list[str]:
+        """What can be spoken now."""
+        if isinstance(said, ReplyPart):
+            return self._phrases.feed(said.text) if said.turn != self._silenced else []
+        rest = self._phrases.finish()
+        return rest if said.finished and said.turn != self._silenced else []
+
     async def _speak(self, text: str, emit: Emit) -> None:
-        said = await self._model.infer({"text": text})
+        try:
+            said = await self._model.infer({"text": text})
+        except BadInput as error:  # a smiley, a row of dots: nothing that has a sound
+            self.log.debug("not spoken: %s", error)
+            return
         sound = Audio(said["audio"], said["sample_rate"])
         if not len(sound.samples):
             return
         if self._out is None:
             self._out = await self._open(sound.sample_rate)
+            self._path = self._out.path
         await emit(sound)
         await self._out.play(sound.samples)
         self._seconds += float(sound.duration)
-
-    async def _end(self, reply: Reply, emit: Emit) -> None:
-        rest = self._phrases.finish()
-        if reply.turn != self._silenced and reply.finished:
-            for piece in rest:
-                await self._speak(piece, emit)
-        path = "" if self._out is None else self._out.path
-        if self._out is not None:
-            await self._out.finish()
-            self._out = None
-        await emit(SpeechDone(reply.turn, self._seconds, path))
-        self._seconds = 0.0
 
     async def _open(self, sample_rate: int) -> VoiceOut:
         self._replies += 1
@@ -103,8 +111,8 @@ class Speech(Actuator):
             return Silence()
         if self._to_file:
             path = self.options.path.replace("{n}", str(self._replies))
-            return await WavFile.open(path, sample_rate)
-        return await Speaker.open(self.options.device, sample_rate)
+            return await WavFile.at(path, sample_rate)
+        return await Speaker.on(self.options.device, sample_rate)
 
     async def _stop(self) -> None:
         out, self._out = self._out, None

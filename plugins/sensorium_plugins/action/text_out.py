@@ -45,17 +45,17 @@ class TextOut(Actuator):
             await self._write("\n" if event.payload.finished else " …\n")
 
     async def _write(self, text: str) -> None:
-        if self.options.to in ("stdout", "stderr"):
-            stream = sys.stdout if self.options.to == "stdout" else sys.stderr
-            stream.write(text)
-            stream.flush()
-            return
         try:
-            await asyncio.to_thread(_append, Path(self.options.to), text)
+            if self.options.to in ("stdout", "stderr"):
+                stream = sys.stdout if self.options.to == "stdout" else sys.stderr
+                stream.write(text)
+                stream.flush()
+            else:
+                await asyncio.to_thread(_append, self.options.to, text)
         except OSError as error:
             raise OutputFailed(f"cannot write the reply to {self.options.to}: {error}") from error
 
 
-def _append(path: Path, text: str) -> None:
-    with path.open("a", encoding="utf-8") as file:
+def _append(path: str, text: str) -> None:
+    with Path(path).expanduser().open("a", encoding="utf-8") as file:
         file.write(text)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from sensorium import Audio, ComponentOptions, Emit, Fuser, Input, Output, Text
 from sensorium.delivery import DeliveryPolicy
-from sensorium.events import AnyEvent
+from sensorium.events import NS_PER_S, AnyEvent
 from sensorium.payloads import Interrupted, SpeechDone, SpeechStarted, Transcript, UserTurn
 from sensorium_models.language.questions import asks_to_read
 
@@ -36,33 +36,36 @@ class Turns(Fuser):
 
     async def setup(self) -> None:
         """Nobody has spoken yet."""
-        self._speaking = False
-        self._ignore_until = 0  # ns: speech that began before this was the agent's own voice
+        self._voice_ends = 0  # ns: until then the agent's own voice is heard
 
     async def process(self, event: AnyEvent, emit: Emit) -> None:
         """Turn what was said into a turn, or into an interruption."""
+        now = event.creation_time
         match event.payload:
             case Text(text) if text.strip():
                 await emit(turn_from(text.strip(), spoken=False))
             case Transcript() as heard if self._wants_answer(event):
                 await emit(turn_from(heard.text, spoken=True))
-            case SpeechStarted() if self._speaking and self.options.while_speaking == "barge_in":
+            case SpeechStarted() if now < self._voice_ends and self._may_interrupt:
+                self._voice_ends = now
                 await self.context.announce(Interrupted("barge-in"))
-                self._speaking = False
-            case Audio():
-                self._speaking = True
+            case Audio() as voice:
+                # Also its own end, should the component that speaks fail before it says so.
+                begin = max(now, self._voice_ends)
+                self._voice_ends = begin + int(voice.duration * NS_PER_S)
             case SpeechDone():
-                self._speaking = False
-                self._ignore_until = event.creation_time
+                self._voice_ends = min(now, self._voice_ends)
             case _:
                 pass
 
+    @property
+    def _may_interrupt(self) -> bool:
+        return bool(self.options.while_speaking == "barge_in")
+
     def _wants_answer(self, event: AnyEvent) -> bool:
-        if not self.options.answer_speech:
-            return False
-        if self.options.while_speaking == "barge_in":
-            return True
-        return not self._speaking and event.originating_time >= self._ignore_until
+        """Whether speech is to be answered: not what began under the agent's own voice."""
+        own_voice = event.originating_time < self._voice_ends and not self._may_interrupt
+        return self.options.answer_speech and not own_voice
 
 
 def turn_from(text: str, *, spoken: bool) -> UserTurn:

@@ -6,8 +6,11 @@ from sensorium import ComponentOptions, Emit, Fuser, Input, Output
 from sensorium.events import NS_PER_S, AnyEvent
 from sensorium.payloads import (
     Classes,
+    ComponentFailed,
+    ComponentReady,
     Detections,
     GroundedTurn,
+    Interrupted,
     Percept,
     TextLines,
     Transcript,
@@ -38,6 +41,9 @@ class World(Fuser):
         "text": Input("vision/text", TextLines),
         "transcript": Input("speech/transcript", Transcript),
         "turn": Input("chat/turn", UserTurn),
+        "ready": Input("system/component_ready", ComponentReady),
+        "failed": Input("system/component_failed", ComponentFailed),
+        "interrupted": Input("system/interrupted", Interrupted),
     }
     gives = {
         "state": Output("world/state", WorldState),
@@ -47,20 +53,27 @@ class World(Fuser):
     async def setup(self) -> None:
         """Nothing is known yet."""
         self._known: dict[tuple[str, str], tuple[Percept, ...]] = {}
+        self._looked: dict[tuple[str, str], int] = {}  # originating time of the newest look
         self._heard: list[Percept] = []
         self._waiting: dict[str, tuple[AnyEvent, Emit]] = {}  # turns by id
 
     async def process(self, event: AnyEvent, emit: Emit) -> None:
         """Take a percept in, or ground a turn."""
-        if isinstance(event.payload, UserTurn):
-            await self._ground(event, emit)
-            return
-        self._take_in(event)
-        await emit(self._state(event.creation_time))
-        if isinstance(event.payload, TextLines):
-            for parent in event.parents:
-                if parent in self._waiting:
-                    await self._release(parent, missing=())
+        match event.payload:
+            case UserTurn():
+                await self._ground(event, emit)
+            case Interrupted():  # nobody wants the answer any more
+                self._waiting.clear()
+            case ComponentFailed():  # what a turn waits for will not come
+                await self._release(event.payload.event, met=False)
+            case ComponentReady(source):  # a new life; its times may begin before the old one's
+                self._looked = {key: t for key, t in self._looked.items() if key[0] != source}
+            case _:
+                self._take_in(event)
+                await emit(self._state(event.creation_time))
+                if isinstance(event.payload, TextLines):
+                    for parent in event.parents:
+                        await self._release(parent)
 
     def _take_in(self, event: AnyEvent) -> None:
         origin = event.trace_id.rsplit("#", 1)[0]
@@ -95,9 +108,9 @@ class World(Fuser):
 
     def _learn(self, origin: str, kind: str, percepts: tuple[Percept, ...], time: int) -> None:
         """A newer look replaces an older one; a late one changes nothing."""
-        held = self._known.get((origin, kind), ())
-        if not held or held[0].originating_time <= time:
-            self._known[(origin, kind)] = percepts
+        key = (origin, kind)
+        if self._looked.get(key, time) <= time:
+            self._known[key], self._looked[key] = percepts, time
 
     def _state(self, now: int) -> WorldState:
         """What is known at ``now`` (ns)."""
@@ -108,21 +121,26 @@ class World(Fuser):
 
     async def _ground(self, event: AnyEvent, emit: Emit) -> None:
         if event.payload.spoken:  # a question is no news of the world, though it was heard
-            self._heard = [p for p in self._heard if p.text not in event.payload.text]
+            self._forget_said(event.payload.text)
         self._waiting[event.id] = (event, emit)
         if not event.payload.needs:
-            await self._release(event.id, missing=())
+            await self._release(event.id)
             return
-        self.context.spawn(
-            self._give_up_later(event.id, event.payload.needs), name="wait for needs"
-        )
+        self.context.spawn(self._give_up_later(event.id), name="wait for needs")
 
-    async def _give_up_later(self, turn: str, needs: tuple[str, ...]) -> None:
+    def _forget_said(self, question: str) -> None:
+        """Take back the utterances, one or several, that ``question`` is made of."""
+        while self._heard and question.endswith(self._heard[-1].text):
+            question = question.removesuffix(self._heard.pop().text).rstrip()
+
+    async def _give_up_later(self, turn: str) -> None:
         await self.context.clock.sleep(self.options.wait_s)
-        if turn in self._waiting:
-            await self._release(turn, missing=needs)
+        await self._release(turn, met=False)
 
-    async def _release(self, turn_id: str, missing: tuple[str, ...]) -> None:
-        event, emit = self._waiting.pop(turn_id)
+    async def _release(self, turn: str, *, met: bool = True) -> None:
+        """Hand out the turn of that id, if it waits."""
+        if turn not in self._waiting:
+            return
+        event, emit = self._waiting.pop(turn)
         state = self._state(self.context.clock.now())
-        await emit(GroundedTurn(event.payload, state, missing))
+        await emit(GroundedTurn(event.payload, state, () if met else event.payload.needs))

@@ -44,7 +44,10 @@ class Ocr(Perceiver):
             return
         if not self._latest:
             await emit(TextLines((), (), np.zeros((0, 4, 2), np.float32)))
-        for seen in self._latest.values():
+        pictures = list(self._latest.values())
+        for seen in pictures:
             read = await self._model.infer({"image": seen.payload.data})
             lines = TextLines(tuple(read["lines"]), tuple(read["scores"]), read["boxes"])
-            await emit(lines, originating_time=seen.originating_time, parents=(seen, event))
+            # The turn is named by the last one alone: then all that it needs has been read.
+            parents = (seen, event) if seen is pictures[-1] else (seen,)
+            await emit(lines, originating_time=seen.originating_time, parents=parents)

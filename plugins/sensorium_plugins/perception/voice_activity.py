@@ -30,7 +30,9 @@ class VoiceActivityOptions(ComponentOptions):
 class _Stream:
     """What is remembered of one microphone."""
 
-    anchor: int  # originating time (ns) of stream position 0
+    anchor: int
+    """Originating time (ns) of stream position 0, by the latest chunk: a sound card's clock and
+    the machine's drift apart, and only a jump between two chunks means that sound is missing."""
     segmenter: UtteranceSegmenter
     received: int = 0  # position after the last sample that came
     rest: list[Any] = field(default_factory=list)  # samples that do not fill a chunk yet
@@ -40,6 +42,15 @@ class _Stream:
     def time_at(self, position: int) -> int:
         """Originating time (ns) of the sample at ``position``."""
         return self.anchor + position * NS_PER_S // SAMPLE_RATE
+
+    def ahead(self, time: int) -> int:
+        """By how many samples a chunk that originates at ``time`` begins too late."""
+        return round((time - self.time_at(self.received)) * SAMPLE_RATE / NS_PER_S)
+
+    def skip(self, samples: int) -> None:
+        """Go on after a gap."""
+        self.received += samples
+        self.rest, self.state, self.context = [], None, None
 
 
 class VoiceActivity(Perceiver):
@@ -68,7 +79,7 @@ class VoiceActivity(Perceiver):
                 f"voice activity takes {SAMPLE_RATE} Hz, and {event.topic} carries"
                 f" {event.payload.sample_rate} Hz: set sample_rate in the microphone's options"
             )
-        stream = self._stream_of(event)
+        stream = await self._stream_of(event, emit)
         samples = np.concatenate([*stream.rest, event.payload.samples])
         whole = len(samples) // CHUNK * CHUNK
         position = stream.received - sum(map(len, stream.rest))
@@ -83,16 +94,21 @@ class VoiceActivity(Perceiver):
             for found in stream.segmenter.push(answer["probability"], chunk, position + start):
                 await self._tell(found, stream, emit)
 
-    def _stream_of(self, event: Event[Audio]) -> _Stream:
+    async def _stream_of(self, event: Event[Audio], emit: Emit) -> _Stream:
+        """The event's stream, at the position where its sound belongs."""
+        time = event.originating_time
         stream = self._streams.get(event.source)
-        if stream is None or event.originating_time < stream.anchor:
-            segmenter = UtteranceSegmenter(self.options.segments)
-            stream = self._streams[event.source] = _Stream(event.originating_time, segmenter)
-        elapsed = event.originating_time - stream.anchor
-        expected = round(elapsed * SAMPLE_RATE / NS_PER_S)
-        if expected > stream.received + JITTER:
-            stream.received, stream.rest = expected, []
-            stream.state = stream.context = None
+        if stream is not None and (ahead := stream.ahead(time)) < -JITTER:
+            for found in stream.segmenter.flush():  # another recording begins
+                await self._tell(found, stream, emit)
+            stream = None
+        elif stream is not None:
+            if ahead > JITTER:
+                stream.skip(ahead)
+            stream.anchor += time - stream.time_at(stream.received)
+        if stream is None:
+            stream = _Stream(time, UtteranceSegmenter(self.options.segments))
+            self._streams[event.source] = stream
         return stream
 
     async def _tell(self, found: Any, stream: _Stream, emit: Emit) -> None:

@@ -86,6 +86,8 @@ class Chat(Planner):
             await emit(ReplyPart(turn, text))
 
     def _remember(self, question: str, answer: str) -> None:
+        if not answer:  # stopped before a word was said
+            return
         said = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
         keep = 2 * self.options.history_turns
         self._history = [*self._history, *said][-keep:] if keep else []
