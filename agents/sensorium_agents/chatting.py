@@ -42,8 +42,12 @@ class Voice(NamedTuple):
 class Chatting:
     """Reads lines, says them to the agent and shows the answers as they are made."""
 
-    def __init__(self, talk: Conversation, voice: Voice | None = None) -> None:
+    def __init__(
+        self, talk: Conversation, voice: Voice | None = None, *, shows_replies: bool = True
+    ) -> None:
+        """``shows_replies``: False where a component of the session writes them already."""
         self._talk = talk
+        self._shows_replies = shows_replies
         self._voice = voice
         self._history: list[Turn] = []
         self._leaving = asyncio.Event()
@@ -84,21 +88,27 @@ class Chatting:
 
     async def ask(self, text: str, *, spoken: bool = False) -> None:
         """Say ``text`` to the agent and show the answer while it is made."""
+        if self._shows_replies:
+            turn = await self._ask_showing(text, spoken=spoken)
+        else:
+            turn = await self._talk.ask(text, spoken=spoken)
+        if not turn.finished:
+            console.print("[dim] … stopped[/]")
+        if turn.reply_audio:
+            notes.print(f"[dim]{turn.reply_audio}[/]")
+        self._history.append(turn)
+
+    async def _ask_showing(self, text: str, *, spoken: bool) -> Turn:
         parts = self._talk.session.bus.subscribe(
             "reply/part", DeliveryPolicy.block(), name="chat display"
         )
         async with parts:
             showing = asyncio.ensure_future(_show(parts))
             try:
-                turn = await self._talk.ask(text, spoken=spoken)
+                return await self._talk.ask(text, spoken=spoken)
             finally:
                 parts.close()
                 await showing
-        if not turn.finished:
-            console.print("[dim] … stopped[/]")
-        if turn.reply_audio:
-            notes.print(f"[dim]{turn.reply_audio}[/]")
-        self._history.append(turn)
 
     async def look(self, file: str) -> None:
         """``/image FILE``."""
@@ -203,13 +213,16 @@ async def _lines() -> AsyncGenerator[str, None]:
             yield line
         return
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.patch_stdout import patch_stdout
 
     prompt: PromptSession[str] = PromptSession("you  ▸ ")
     while True:
         try:
-            yield await prompt.prompt_async()
+            with patch_stdout(raw=True):  # what is printed meanwhile goes above the prompt
+                line = await prompt.prompt_async()
         except (EOFError, KeyboardInterrupt):
             return
+        yield line
 
 
 async def _piped() -> AsyncGenerator[str, None]:

@@ -6,7 +6,7 @@ Files go in through the same camera and microphone plugins that serve live devic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,7 @@ from sensorium.plugins.manager import Plugins
 from sensorium.settings import ComponentSettings, ErrorSettings
 from sensorium.topics import matches
 from sensorium_agents.turn import Turn, TurnObserver
+from sensorium_agents.watching import watch
 from sensorium_plugins.fusion.turns import turn_from
 
 USER = "user"
@@ -151,9 +152,16 @@ def as_sensorium_error(component: str, error: Exception) -> SensoriumError:
 
 
 @asynccontextmanager
-async def conversation(settings: Settings, plugins: Plugins) -> AsyncIterator[Conversation]:
-    """Run the agent of ``settings`` for as long as the block lasts."""
-    async with Session(settings, plugins) as session:
+async def conversation(
+    settings: Settings, plugins: Plugins, *, show: Sequence[str] = ()
+) -> AsyncIterator[Conversation]:
+    """Run the agent of ``settings`` for as long as the block lasts.
+
+    Events under the patterns of ``show`` are printed as they pass.
+    """
+    session = Session(settings, plugins)
+    watch(session, show)
+    async with session:
         observer = TurnObserver(session)
         session.scope.spawn(observer.run(), name="turn observer")
         await asyncio.sleep(0)

@@ -11,9 +11,12 @@ import click
 from rich.markup import escape
 
 from sensorium import Session, __version__
+from sensorium.errors import ComponentError
 from sensorium.logs import configure_logs
 from sensorium.plugins import Plugins
+from sensorium.session.wiring import parts_of
 from sensorium.settings import Settings
+from sensorium.topics import check_pattern
 from sensorium_agents.chatting import Chatting, run_chat
 from sensorium_agents.composition import (
     components_using,
@@ -24,14 +27,19 @@ from sensorium_agents.composition import (
     without_missing_devices,
 )
 from sensorium_agents.console import notes
-from sensorium_agents.conversation import conversation
+from sensorium_agents.conversation import conversation, raise_unless_answered
 from sensorium_agents.demo import play
-from sensorium_agents.turn import TurnObserver
 
 
 @click.command()
 @click.option("--settings", type=click.Path(path_type=Path), help="Settings file.")
-def run(settings: Path | None) -> None:
+@click.option(
+    "--show",
+    multiple=True,
+    metavar="PATTERN",
+    help="Print the events of these topics as they pass, such as 'vision/#'.",
+)
+def run(settings: Path | None, show: tuple[str, ...]) -> None:
     """Run the agent that the settings describe.
 
     It uses the camera and the microphone there are. Without any, it plays the bundled scene, and
@@ -39,40 +47,61 @@ def run(settings: Path | None) -> None:
     """
     plain = load(settings)
     configure_logs(plain.log)
+    for pattern in show:
+        check_pattern(pattern)
     plugins = plugins_for(plain)
+    parts_of(plain, plugins)  # a mistake in the settings is said before anything begins
     missing, reasons = without_missing_devices(plain)
     fitted = load(settings, missing)
     sensors = sources(fitted, plugins)
     if sensors or not list(components_using(plain, "camera", "microphone")):
         for reason in reasons:
             notes.print(f"[yellow]without[/] {escape(reason)}")
-        asyncio.run(_live(fitted, plugins, sensors))
+        run_chat(_live(fitted, plugins, sensors, show))
         return
     notes.print(
         f"[bold]Sensorium {__version__}[/] No live sensors here, so the bundled scene plays:"
     )
     for reason in reasons:
         notes.print(f"  [dim]{escape(reason)}[/]")
-    run_chat(_scene(settings, plain, plugins))
+    silent = {name: {"enabled": False} for name in components_using(plain, "text_out")}
+    scene = load(settings, fed_by_hand(plain, plugins), {"components": silent})
+    run_chat(_scene(scene, plugins, show))
 
 
-async def _live(settings: Settings, plugins: Plugins, sensors: list[str]) -> None:
-    async with Session(settings, plugins) as session:
-        observer = TurnObserver(session)
-        session.scope.spawn(observer.run(), name="turn observer")
-        notes.print(f"[bold]live:[/] {', '.join(sensors)}. Ctrl-C stops.")
+async def _live(
+    settings: Settings, plugins: Plugins, sensors: list[str], show: tuple[str, ...]
+) -> None:
+    async with conversation(settings, plugins, show=show) as talk:
+        notes.print(f"[bold]live:[/] {', '.join(sensors) or 'no sources'}. Ctrl-C stops.")
+        if on_terminal() and can_answer(talk.session):
+            writes = bool(list(components_using(settings, "text_out")))
+            await Chatting(talk, shows_replies=not writes).run()
+            return
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, session.request_stop, f"{number.name}")
-        reason = await session.wait()
+            loop.add_signal_handler(number, talk.session.request_stop, f"{number.name}")
+        reason = await talk.session.wait()
         notes.print(f"stopped: {reason}")
 
 
-async def _scene(path: Path | None, plain: Settings, plugins: Plugins) -> None:
-    silent = {name: {"enabled": False} for name in components_using(plain, "text_out")}
-    settings = load(path, fed_by_hand(plain, plugins), {"components": silent})
+async def _scene(settings: Settings, plugins: Plugins, show: tuple[str, ...]) -> None:
     notes.print("[dim]loading models …[/]")
-    async with conversation(settings, plugins) as talk:
+    async with conversation(settings, plugins, show=show) as talk:
         await play(talk)
-        if sys.stdin.isatty() and sys.stdout.isatty():
+        if on_terminal():
             await Chatting(talk).run()
+
+
+def on_terminal() -> bool:
+    """Whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def can_answer(session: Session) -> bool:
+    """Whether typed text leads to a reply in this agent."""
+    try:
+        raise_unless_answered(session, "chat/text")
+    except ComponentError:
+        return False
+    return True
