@@ -77,7 +77,7 @@ def fed_by_hand(settings: Settings, plugins: Plugins) -> Layer:
     )
     for uses, change in changes:
         for name in components_using(settings, *uses):
-            layer[name] = merge(layer[name], change)
+            layer[name] = merge(layer.get(name, {}), change)
     return {"components": layer}
 
 

@@ -93,7 +93,7 @@ class LanguageModel(_Fake):
         print("talking", file=sys.stderr, flush=True)
         try:
             while True:
-                time.sleep(0.01)
+                time.sleep(0.001)
                 yield {"text": "on and on, "}
         finally:
             print("stopped talking", file=sys.stderr, flush=True)

@@ -12,6 +12,9 @@ from sensorium_models.speech.tts import TextToSpeech
 from sensorium_models.speech.whisper import SpeechToText, SpeechToTextOptions
 
 
+SCENE = Path(__file__).parents[3] / "agents" / "sensorium_agents" / "scene"
+
+
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
     model = SpeechToText(SpeechToTextOptions(model=str(tmp_path)))
     with pytest.raises(ModelUnavailable, match=r"model\.bin"):
@@ -35,9 +38,9 @@ def test_human_prompts_are_read(recogniser: SpeechToText, assets: Path) -> None:
 
 @pytest.mark.models
 def test_a_human_command_is_read_with_times_and_confidence(
-    recogniser: SpeechToText, assets: Path
+    recogniser: SpeechToText,
 ) -> None:
-    audio = read_waveform(assets / "demo" / "go-forward.flac")
+    audio = read_waveform(SCENE / "go-forward.flac")
     (result,) = recogniser.infer([{"audio": audio}])
     assert normalise(result["text"]) == "go forward ten meters"
     assert result["confidence"] > 0.4
@@ -85,7 +88,7 @@ def test_the_voice_is_read_back(recogniser: SpeechToText, voice: TextToSpeech) -
     ],
 )
 def test_the_demo_questions_are_read_exactly(
-    recogniser: SpeechToText, assets: Path, file: str, said: str
+    recogniser: SpeechToText, file: str, said: str
 ) -> None:
-    audio = read_waveform(assets / "demo" / f"{file}.flac")
+    audio = read_waveform(SCENE / f"{file}.flac")
     assert recogniser.infer([{"audio": audio}])[0]["text"] == said
