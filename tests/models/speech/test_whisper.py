@@ -11,7 +11,6 @@ from sensorium_models.speech.evaluate import evaluate, read_waveform, recordings
 from sensorium_models.speech.tts import TextToSpeech
 from sensorium_models.speech.whisper import SpeechToText, SpeechToTextOptions
 
-
 SCENE = Path(__file__).parents[3] / "agents" / "sensorium_agents" / "scene"
 
 
