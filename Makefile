@@ -11,6 +11,7 @@ test: models
 	@scripts/setup.sh all,dev
 	@scripts/test_tools.sh
 	@$(BIN)/python -m pytest $(ARGS)
+	@cd examples/thermal && ../../$(BIN)/python -m pytest -q
 
 check:
 	@scripts/setup.sh all,dev
