@@ -5,36 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from bus_events import Frame, drain, names
 
 from sensorium.bus import EventBus, Subscription, bus, subscription
 from sensorium.clocks import VirtualClock, tasks_blocked
 from sensorium.delivery import DeliveryPolicy
 from sensorium.errors import BusClosed, BusError, MailboxFull, TopicError
 from sensorium.events import AnyEvent
-from sensorium.payloads import Interrupted, Payload, Shed, Text, UserTurn, payload
+from sensorium.payloads import Interrupted, Text, UserTurn
 
 pytestmark = pytest.mark.usefixtures("no_tasks")
-
-
-@payload("test.frame", shed=Shed.VIDEO)
-class Frame(Payload):
-    number: int
-
-
-@payload("test.sound", shed=Shed.AUDIO)
-class Sound(Payload):
-    number: int
-
-
-def names(events: list[AnyEvent]) -> list[str]:
-    return [event.id for event in events]
-
-
-def drain(mailbox: Subscription) -> list[AnyEvent]:
-    events = []
-    while (event := mailbox.get_nowait()) is not None:
-        events.append(event)
-    return events
 
 
 async def test_events_reach_every_mailbox_their_topic_falls_under() -> None:

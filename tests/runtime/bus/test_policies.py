@@ -6,35 +6,15 @@ import asyncio
 from typing import Any
 
 import pytest
+from bus_events import Frame, Sound, drain
 
-from sensorium.bus import EventBus, Subscription
+from sensorium.bus import EventBus
 from sensorium.clocks import VirtualClock, tasks_blocked
 from sensorium.delivery import DeliveryPolicy, DropReason
-from sensorium.events import NS_PER_MS, AnyEvent
-from sensorium.payloads import Metric, Payload, Shed, Text, UserTurn, payload
+from sensorium.events import NS_PER_MS
+from sensorium.payloads import Metric, Payload, Text, UserTurn
 
 pytestmark = pytest.mark.usefixtures("no_tasks")
-
-
-@payload("test.frame", shed=Shed.VIDEO)
-class Frame(Payload):
-    number: int
-
-
-@payload("test.sound", shed=Shed.AUDIO)
-class Sound(Payload):
-    number: int
-
-
-def names(events: list[AnyEvent]) -> list[str]:
-    return [event.id for event in events]
-
-
-def drain(mailbox: Subscription) -> list[AnyEvent]:
-    events = []
-    while (event := mailbox.get_nowait()) is not None:
-        events.append(event)
-    return events
 
 
 async def test_load_is_shed_in_the_stated_order() -> None:

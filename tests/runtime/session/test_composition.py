@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from session_parts import Counting, Endless, Shouting
 
-from sensorium.components import ComponentOptions, Input, Output, Perceiver, Source
 from sensorium.errors import (
     ComponentError,
     SettingsError,
@@ -14,34 +14,6 @@ from sensorium.errors import (
 )
 from sensorium.payloads import Text
 from sensorium.settings import ComponentSettings
-
-
-class Counting(Source):
-    class Options(ComponentOptions):
-        count: int = 3
-
-    gives = {"text": Output("text/{name}", Text)}
-
-    async def run(self, emit: Any) -> None:
-        for number in range(self.options.count):
-            await emit(Text(str(number)))
-
-
-class Endless(Source):
-    gives = {"text": Output("text/{name}", Text)}
-
-    async def run(self, emit: Any) -> None:
-        while True:
-            await emit(Text("tick"))
-            await self.context.clock.sleep(1)
-
-
-class Shouting(Perceiver):
-    takes = {"text": Input("text/+", Text)}
-    gives = {"loud": Output("loud/{name}", Text)}
-
-    async def process(self, event: Any, emit: Any) -> None:
-        await emit(Text(event.payload.text.upper() + "!"))
 
 
 async def test_components_come_and_go_while_the_session_runs(stage: Any) -> None:

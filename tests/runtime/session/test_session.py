@@ -6,41 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from session_parts import Counting, Endless, Shouting
 
-from sensorium.components import ComponentOptions, Input, Output, Perceiver, Sink, Source
+from sensorium.components import Input, Output, Sink, Source
 from sensorium.delivery import DeliveryPolicy
 from sensorium.errors import (
     ShutdownTimeout,
 )
 from sensorium.payloads import ComponentReady, EventsDropped, Text, UserTurn
-
-
-class Counting(Source):
-    class Options(ComponentOptions):
-        count: int = 3
-
-    gives = {"text": Output("text/{name}", Text)}
-
-    async def run(self, emit: Any) -> None:
-        for number in range(self.options.count):
-            await emit(Text(str(number)))
-
-
-class Endless(Source):
-    gives = {"text": Output("text/{name}", Text)}
-
-    async def run(self, emit: Any) -> None:
-        while True:
-            await emit(Text("tick"))
-            await self.context.clock.sleep(1)
-
-
-class Shouting(Perceiver):
-    takes = {"text": Input("text/+", Text)}
-    gives = {"loud": Output("loud/{name}", Text)}
-
-    async def process(self, event: Any, emit: Any) -> None:
-        await emit(Text(event.payload.text.upper() + "!"))
 
 
 async def test_events_go_through_keep_their_time_and_name_their_parents(stage: Any) -> None:

@@ -7,54 +7,10 @@ import logging
 from typing import Any
 
 import pytest
+from session_parts import Failing, Picky, send
 
-from sensorium.components import ComponentOptions, Input, Output, Perceiver, Source
-from sensorium.errors import (
-    BadInput,
-)
-from sensorium.events import NS_PER_MS
+from sensorium.components import Source
 from sensorium.payloads import Text
-
-START = 1_000_000_000
-
-
-class Failing(Source):
-    """Raises in ``run``, the first ``times`` lives."""
-
-    class Options(ComponentOptions):
-        times: int = 1000
-
-    gives = {"text": Output("text/{name}", Text)}
-    lives: list[int]
-    error: Exception
-
-    async def run(self, emit: Any) -> None:
-        self.lives.append((self.context.clock.now() - START) // NS_PER_MS)
-        if len(self.lives) <= self.options.times:
-            raise self.error
-        await emit(Text("through"))
-
-
-def failing(error: Exception | None = None) -> type[Failing]:
-    lives: list[int] = []
-    return type("Failing", (Failing,), {"lives": lives, "error": error or RuntimeError("broken")})
-
-
-class Picky(Perceiver):
-    takes = {"text": Input("text/+", Text)}
-    gives = {"ok": Output("ok/{name}", Text)}
-    error: Exception = BadInput("not to my taste")
-
-    async def process(self, event: Any, emit: Any) -> None:
-        if event.payload.text == "bad":
-            raise self.error
-        await emit(event.payload)
-
-
-async def send(session: Any, *words: str) -> None:
-    for word in words:
-        await session.bus.publish("text/test", Text(word), source="test")
-
 
 # --- spawned tasks --------------------------------------------------------------------------
 

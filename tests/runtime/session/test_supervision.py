@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from session_parts import Picky, failing, send
 
-from sensorium.components import ComponentOptions, Input, Output, Perceiver, Sink, Source
+from sensorium.components import Input, Sink, Source
 from sensorium.errors import (
     BadInput,
     MissingDependency,
@@ -15,50 +16,8 @@ from sensorium.errors import (
     SettingsError,
     SourceUnavailable,
 )
-from sensorium.events import NS_PER_MS
 from sensorium.payloads import ComponentFailed, ComponentReady, Text
 from sensorium.plugins import ErrorAction, hookimpl
-
-START = 1_000_000_000
-
-
-class Failing(Source):
-    """Raises in ``run``, the first ``times`` lives."""
-
-    class Options(ComponentOptions):
-        times: int = 1000
-
-    gives = {"text": Output("text/{name}", Text)}
-    lives: list[int]
-    error: Exception
-
-    async def run(self, emit: Any) -> None:
-        self.lives.append((self.context.clock.now() - START) // NS_PER_MS)
-        if len(self.lives) <= self.options.times:
-            raise self.error
-        await emit(Text("through"))
-
-
-def failing(error: Exception | None = None) -> type[Failing]:
-    lives: list[int] = []
-    return type("Failing", (Failing,), {"lives": lives, "error": error or RuntimeError("broken")})
-
-
-class Picky(Perceiver):
-    takes = {"text": Input("text/+", Text)}
-    gives = {"ok": Output("ok/{name}", Text)}
-    error: Exception = BadInput("not to my taste")
-
-    async def process(self, event: Any, emit: Any) -> None:
-        if event.payload.text == "bad":
-            raise self.error
-        await emit(event.payload)
-
-
-async def send(session: Any, *words: str) -> None:
-    for word in words:
-        await session.bus.publish("text/test", Text(word), source="test")
-
 
 # --- restarting -----------------------------------------------------------------------------
 
