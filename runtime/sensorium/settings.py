@@ -22,6 +22,7 @@ from sensorium.delivery import DeliveryPolicy
 from sensorium.errors import SettingsError, TopicError
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.topics import check_pattern, check_topic
+from sensorium.workers.pool.options import PoolOptions
 
 PREFIX = "SENSORIUM__"
 Layer = dict[str, Any]
@@ -94,9 +95,18 @@ class ModelSettings(_Table):
 
     use: str = ""
     """Registered name of its class; the table's own name if empty."""
-    placement: Literal["inline", "thread"] = "thread"
+    placement: Literal["inline", "thread", "worker"] = "thread"
     device: str = "cpu"
+    """Where it computes inline or in a thread; a worker has the device of ``workers.devices``."""
     options: dict[str, Any] = {}
+    workers: tuple[str, ...] = ()
+    """Names of the workers that host it (``cpu``, ``cpu-2``); all of them if empty."""
+    concurrency: int = Field(1, ge=1, le=64)
+    """Copies of it on each worker."""
+    max_batch: int = Field(32, ge=1)
+    """Requests in one batch."""
+    max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1)
+    """Bytes of requests in one batch."""
 
 
 class AgentSettings(_Table):
@@ -144,6 +154,7 @@ class Settings(_Table):
     watchdog: WatchdogSettings = WatchdogSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
     plugins: PluginSettings = PluginSettings()
+    workers: PoolOptions = PoolOptions()
     models: dict[str, ModelSettings] = {}
     components: dict[str, ComponentSettings] = {}
 

@@ -12,9 +12,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 from sensorium.bus import EventBus, SubscriptionStatistics
 from sensorium.clocks import Clock, WallClock
@@ -30,13 +28,13 @@ from sensorium.payloads.base import Payload
 from sensorium.payloads.system import ComponentFailed, EventsDropped, Interrupted
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.plugins.manager import Plugins, load_plugins
+from sensorium.session.hosting import executor_of, model_settings
 from sensorium.session.runner import Runner
 from sensorium.session.tasks import TaskScope
 from sensorium.session.watchdog import Watchdog
 from sensorium.session.wiring import part_of, parts_of
-from sensorium.settings import ComponentSettings, Settings, check_options
+from sensorium.settings import ComponentSettings, Settings
 from sensorium.workers.executor import ModelHandle
-from sensorium.workers.inprocess import Hosted, InProcessExecutor
 
 log = logging.getLogger("sensorium.session")
 
@@ -69,8 +67,9 @@ class Session:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
-        self._executor = InProcessExecutor(self._hosted())
-        handles = {name: ModelHandle(self._executor, name) for name in self._hosted()}
+        self._executor = executor_of(settings, self.plugins, self._announce_worker)
+        names = model_settings(settings, self.plugins)
+        handles = {name: ModelHandle(self._executor, name) for name in names}
         self.models: Mapping[str, ModelHandle] = MappingProxyType(handles)
         self._watchdog = Watchdog(settings.watchdog, self.announce_soon)
         self._reported: dict[str, Counter[str]] = {}
@@ -257,27 +256,6 @@ class Session:
         _, stuck = await asyncio.wait(tasks, timeout=timeout_s)
         return sorted(tasks[task] for task in stuck)
 
-    def _hosted(self) -> dict[str, Hosted]:
-        hosted = {}
-        names = {*self.plugins.models, *self.settings.models}
-        for name in sorted(names):
-            spec = self.settings.models.get(name)
-            use = spec.use or name if spec else name
-            if use not in self.plugins.models:
-                self.plugins.models.get(use)  # raises, with the names there are
-            make = partial(self._make_model, name, use)
-            if spec is None:
-                hosted[name] = Hosted(make)
-            else:
-                hosted[name] = Hosted(make, spec.placement, spec.device)
-        return hosted
-
-    def _make_model(self, name: str, use: str) -> Any:
-        model_class = self.plugins.models.get(use)
-        spec = self.settings.models.get(name)
-        options = spec.options if spec else {}
-        return model_class(check_options(model_class.Options, options, f"models.{name}.options"))
-
     def _is_idle(self) -> bool:
         return all(r.idle for r in self.runners.values() if not r.is_source or r.ended.is_set())
 
@@ -299,6 +277,10 @@ class Session:
     def _report_new_drops(self) -> None:
         for counts in self.bus.statistics():
             self.report_drops(counts)
+
+    def _announce_worker(self, payload: Payload) -> None:
+        if not self.bus.closed:
+            self.announce_soon(payload)
 
     def _task_failed(self, name: str, error: Exception) -> None:
         if not isinstance(error, SensoriumError) or not self.bus.closed:

@@ -16,12 +16,39 @@ class Executor(ABC):
         """Bring the model up, if it is not. Raises :class:`~sensorium.errors.ModelError`."""
 
     @abstractmethod
-    async def infer(self, model: str, request: Any) -> Any:
-        """One request, one result. Raises :class:`~sensorium.errors.ModelError`."""
+    async def infer(
+        self,
+        model: str,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> Any:
+        """One request, one result.
+
+        ``deadline`` is in seconds from now. Of the requests that wait, those of higher
+        ``priority`` are sent first, where the executor orders them. A request with a
+        ``supersede`` key takes the place of one with the same key that has not been started.
+
+        Raises :class:`~sensorium.errors.ModelError`, :class:`~sensorium.errors.DeadlineExceeded`
+        (a ModelError), and :class:`~sensorium.errors.Cancelled` when superseded.
+        """
 
     @abstractmethod
-    def stream(self, model: str, request: Any) -> AsyncGenerator[Any, None]:
-        """The parts of one result as they are made. Closing the generator stops the model."""
+    def stream(
+        self,
+        model: str,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> AsyncGenerator[Any, None]:
+        """The parts of one result as they are made. Closing the generator stops the model.
+
+        ``deadline`` is that of the last part; the rest is as for :meth:`infer`.
+        """
 
     @property
     @abstractmethod
@@ -47,17 +74,35 @@ class ModelHandle:
         """Load now, so that the first request does not wait. Call it in ``setup``."""
         await self._executor.load(self.name)
 
-    async def infer(self, request: Any) -> Any:
-        """One request, one result. Raises :class:`~sensorium.errors.ModelError`."""
-        return await self._executor.infer(self.name, request)
+    async def infer(
+        self,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> Any:
+        """One request, one result; see :meth:`Executor.infer` for what it raises."""
+        return await self._executor.infer(
+            self.name, request, deadline=deadline, priority=priority, supersede=supersede
+        )
 
     @asynccontextmanager
-    async def stream(self, request: Any) -> AsyncIterator[AsyncIterator[Any]]:
+    async def stream(
+        self,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> AsyncIterator[AsyncIterator[Any]]:
         """The parts of one result; leaving the block early stops the model at the source.
 
         Use it as ``async with model.stream(request) as parts: async for part in parts: …``.
         """
-        parts = self._executor.stream(self.name, request)
+        parts = self._executor.stream(
+            self.name, request, deadline=deadline, priority=priority, supersede=supersede
+        )
         try:
             yield parts
         finally:

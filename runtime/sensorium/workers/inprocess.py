@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from sensorium.errors import ModelError, SensoriumError
+from sensorium.errors import Cancelled, DeadlineExceeded, ModelError, SensoriumError
 from sensorium.workers.executor import Executor
 from sensorium.workers.model import Model
 
@@ -34,6 +34,8 @@ class Hosted:
     model: Model[Any, Any] | None = None
     thread: ThreadPoolExecutor | None = None
     loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    newest: dict[str, Future[Any]] = field(default_factory=dict)
+    """The last call of each ``supersede`` key."""
 
 
 class InProcessExecutor(Executor):
@@ -52,19 +54,62 @@ class InProcessExecutor(Executor):
                 hosted.thread = ThreadPoolExecutor(1, thread_name_prefix=f"model-{model}")
             hosted.model = await self._call(model, hosted, lambda: _loaded(hosted))
 
-    async def infer(self, model: str, request: Any) -> Any:
-        """One request, one result."""
+    async def infer(
+        self,
+        model: str,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> Any:
+        """One request, one result. A thread answers in order, whatever the ``priority``; a call
+        that has begun runs on after its deadline, though nobody waits for it."""
         hosted = self._find(model)
-        await self.load(model)
-        network = hosted.model
-        assert network is not None
-        results = await self._call(model, hosted, lambda: network.infer([request]))
+        try:
+            async with asyncio.timeout(deadline):
+                await self.load(model)
+                network = hosted.model
+                assert network is not None
+                results = await self._call(
+                    model, hosted, lambda: network.infer([request]), supersede
+                )
+        except TimeoutError:
+            raise DeadlineExceeded(model, deadline or 0.0) from None
         if len(results) != 1:
             raise ModelError(model, f"answered 1 request with {len(results)} results")
         return results[0]
 
-    async def stream(self, model: str, request: Any) -> AsyncGenerator[Any, None]:
-        """The parts of one result, made at most :data:`STREAM_AHEAD` ahead of the reader."""
+    async def stream(
+        self,
+        model: str,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> AsyncGenerator[Any, None]:
+        """The parts of one result, made at most :data:`STREAM_AHEAD` ahead of the reader.
+
+        A thread answers in order: ``priority`` and ``supersede`` change nothing here.
+        """
+        loop = asyncio.get_running_loop()
+        limit = None if deadline is None else loop.time() + deadline
+        parts = self._parts(model, request)
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout_at(limit):
+                        part = await anext(parts)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    raise DeadlineExceeded(model, deadline or 0.0) from None
+                yield part
+        finally:
+            await parts.aclose()
+
+    async def _parts(self, model: str, request: Any) -> AsyncGenerator[Any, None]:
         hosted = self._find(model)
         await self.load(model)
         network = hosted.model
@@ -120,11 +165,32 @@ class InProcessExecutor(Executor):
             known = ", ".join(sorted(self._hosted))
             raise ModelError(model, f"is not among the models of this session: {known}") from None
 
-    async def _call(self, name: str, hosted: Hosted, function: Callable[[], T]) -> T:
+    async def _call(
+        self, name: str, hosted: Hosted, function: Callable[[], T], supersede: str = ""
+    ) -> T:
         if hosted.thread is None:
             return _translated(name, function)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(hosted.thread, _translated, name, function)
+        running = hosted.thread.submit(_translated, name, function)
+        if not supersede:
+            return await asyncio.wrap_future(running)
+        older = hosted.newest.get(supersede)
+        hosted.newest[supersede] = running
+        if older is not None:
+            older.cancel()  # does nothing if it has begun
+        try:
+            return await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            if hosted.newest.get(supersede) is not running and not _cancelling():
+                raise Cancelled("a newer request has taken its place before it began") from None
+            raise
+        finally:
+            if hosted.newest.get(supersede) is running:
+                del hosted.newest[supersede]
+
+
+def _cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _loaded(hosted: Hosted) -> Model[Any, Any]:

@@ -1,0 +1,70 @@
+"""Several executors as one: each model where the settings put it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from sensorium.errors import ModelError
+from sensorium.workers.executor import Executor
+
+
+class CombinedExecutor(Executor):
+    """Hands each request to the executor that hosts its model. Owns and closes them all."""
+
+    def __init__(self, placed: Mapping[str, Executor]) -> None:
+        """``placed`` is the executor of each model, by the model's name."""
+        self._placed = dict(placed)
+
+    async def load(self, model: str) -> None:
+        """Bring the model up where it runs."""
+        await self._find(model).load(model)
+
+    async def infer(
+        self,
+        model: str,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> Any:
+        """One request, one result."""
+        return await self._find(model).infer(
+            model, request, deadline=deadline, priority=priority, supersede=supersede
+        )
+
+    def stream(
+        self,
+        model: str,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> AsyncGenerator[Any, None]:
+        """The parts of one result as they are made."""
+        return self._find(model).stream(
+            model, request, deadline=deadline, priority=priority, supersede=supersede
+        )
+
+    @property
+    def loaded(self) -> list[str]:
+        """Names of the models that are up, wherever."""
+        return [name for name, executor in self._placed.items() if name in executor.loaded]
+
+    async def close(self) -> None:
+        """Close them all, at the same time; the first error is raised when all are closed."""
+        executors = {id(executor): executor for executor in self._placed.values()}
+        closing = (executor.close() for executor in executors.values())
+        for error in await asyncio.gather(*closing, return_exceptions=True):
+            if error is not None:
+                raise error
+
+    def _find(self, model: str) -> Executor:
+        try:
+            return self._placed[model]
+        except KeyError:
+            known = ", ".join(sorted(self._placed))
+            raise ModelError(model, f"is not among the models of this session: {known}") from None

@@ -1,0 +1,344 @@
+"""The worker pool as an executor: models in supervised processes, asked from one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any
+
+from sensorium.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    ModelError,
+    PayloadError,
+    SettingsError,
+)
+from sensorium.payloads.base import Payload
+from sensorium.payloads.system import WorkerLost
+from sensorium.workers.executor import Executor
+from sensorium.workers.pool import protocol
+from sensorium.workers.pool.dispatch import Dispatcher, Entry
+from sensorium.workers.pool.lives import Lane, Life
+from sensorium.workers.pool.options import PoolModel, PoolOptions
+from sensorium.workers.pool.requests import Inbox, Request
+from sensorium.workers.pool.statistics import (
+    ModelStatistics,
+    PoolStatistics,
+    WorkerStatistics,
+)
+from sensorium.workers.pool.supervisor import Supervisor
+from sensorium.workers.pool.transport import Hub
+
+log = logging.getLogger("sensorium.workers")
+
+TOKEN = 16  # bytes; two of lane follow
+
+
+class PoolExecutor(Executor):
+    """Hosts models in worker processes. Use it as ``async with PoolExecutor(models) as pool``.
+
+    ``models`` are by the names they are asked for. ``on_event`` is told, on the event loop, of
+    :class:`~sensorium.payloads.system.WorkerReady`, ``WorkerLost``, ``WorkerRestarted`` and
+    ``RequestRetried``. Processes start with :meth:`start` (or the first request); models are
+    loaded by :meth:`load` (or their first request), on every worker that hosts them.
+
+    A request may be computed more than once, when a worker dies over it, but is answered once:
+    ``infer`` of a model must be free of effects. What it is given must not be kept: the arrays
+    lie in shared memory, which is used again after the answer.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, PoolModel],
+        options: PoolOptions | None = None,
+        *,
+        on_event: Callable[[Payload], None] | None = None,
+    ) -> None:
+        """Raises :class:`SettingsError` when a model names a worker that there is not."""
+        self.options = options or PoolOptions()
+        workers = self.options.worker_names()
+        for name, model in models.items():
+            for worker in model.workers:
+                if worker not in workers:
+                    raise SettingsError(
+                        f"model {name!r} shall run on worker {worker!r}; there are:"
+                        f" {', '.join(workers)}"
+                    )
+        self._entries = {name: Entry(name, model) for name, model in models.items()}
+        self._on_event = on_event
+        self._numbers = itertools.count(1)
+        self._hub: Hub | None = None
+        self._supervisor: Supervisor
+        self._dispatcher: Dispatcher
+        self._closed = False
+        self._invalid = 0
+        self._foreign = 0
+        self._lost = 0
+        self._refused = 0
+
+    async def __aenter__(self) -> PoolExecutor:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Start the processes, without waiting for them."""
+        if self._closed:
+            raise ModelError("", "the pool is closed")
+        if self._hub is None:
+            self._hub = Hub(self._received)
+            self._dispatcher = Dispatcher(self._send, self._announce, self.options.retries)
+            self._supervisor = Supervisor(
+                self.options, self._entries, self._hub, self._dispatcher, self._announce
+            )
+            self._supervisor.start()
+
+    async def load(self, model: str) -> None:
+        """Bring the model up on its workers; returns when the first of them is ready."""
+        entry = self._find(model)
+        await self.start()
+        if entry.down:
+            self._supervisor.load(entry)
+        while not entry.lanes:
+            if self._closed:
+                raise Cancelled("the pool was closed")
+            if not self._supervisor.loading(entry):
+                raise self._supervisor.explain(entry)
+            entry.changed.clear()
+            await entry.changed.wait()
+
+    async def unload(self, model: str) -> None:
+        """Let the model go on every worker and give its memory back; what it was sent is done
+        first. The next request loads it again."""
+        entry = self._find(model)
+        if self._hub is None:
+            return
+        lanes = self._supervisor.unload(entry)
+        while any(lane.life.lanes.get(lane.number) is lane for lane in lanes):
+            lanes = [lane for lane in lanes if lane.life.token in self._supervisor.lives]
+            if not lanes:
+                break
+            entry.changed.clear()
+            await entry.changed.wait()
+
+    async def infer(
+        self,
+        model: str,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> Any:
+        """One request, one result."""
+        entry = self._find(model)
+        future = asyncio.get_running_loop().create_future()
+        asked = self._request(entry, request, future, deadline, priority, supersede)
+        if entry.down:
+            await self._load_within(entry, asked)
+        self._submit(entry, asked)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._dispatcher.forget(entry, asked)
+            raise
+
+    async def stream(
+        self,
+        model: str,
+        request: Any,
+        *,
+        deadline: float | None = None,
+        priority: int = 0,
+        supersede: str = "",
+    ) -> AsyncGenerator[Any, None]:
+        """The parts of one result, made at most 32 ahead of the reader."""
+        entry = self._find(model)
+        inbox = Inbox()
+        asked = self._request(entry, request, inbox, deadline, priority, supersede)
+        if entry.down:
+            await self._load_within(entry, asked)
+        self._submit(entry, asked)
+        try:
+            while True:
+                try:
+                    part = await inbox.next()
+                except StopAsyncIteration:
+                    return
+                self._dispatcher.credit(asked, inbox)
+                yield part
+        finally:
+            if not inbox.done():
+                self._dispatcher.forget(entry, asked)
+
+    @property
+    def loaded(self) -> list[str]:
+        """Names of the models that take requests."""
+        return [name for name, entry in self._entries.items() if entry.lanes]
+
+    async def close(self) -> None:
+        """End every worker. Who still waits for an answer gets :class:`Cancelled`."""
+        self._closed = True
+        if self._hub is None:
+            return
+        hub, error = self._hub, Cancelled("the pool was closed")
+        for entry in self._entries.values():
+            self._dispatcher.fail_waiting(entry, error)
+            entry.changed.set()
+        for life in self._supervisor.lives.values():
+            self._dispatcher.fail_sent(life, error)
+        try:
+            await self._supervisor.close()
+        finally:
+            self._hub, self._refused = None, hub.gate.refused
+            hub.close()
+
+    def statistics(self) -> PoolStatistics:
+        """What the pool has done so far, and how it stands."""
+        lives = list(self._supervisor.lives.values()) if self._hub is not None else []
+        return PoolStatistics(
+            {name: _of_model(entry, lives) for name, entry in self._entries.items()},
+            [_of_worker(life) for life in lives],
+            self._lost,
+            self._invalid,
+            self._foreign,
+            self._refused if self._hub is None else self._hub.gate.refused,
+        )
+
+    # --- requests -------------------------------------------------------------------------
+
+    def _request(
+        self, entry: Entry, tree: Any, outcome: asyncio.Future[Any] | Inbox,
+        deadline: float | None, priority: int, supersede: str,
+    ) -> Request:  # fmt: skip
+        if self._closed:
+            raise ModelError(entry.name, "the pool is closed")
+        if deadline is not None and deadline <= 0:  # spent before it was asked
+            entry.counts.expired += 1
+            raise DeadlineExceeded(entry.name, deadline)
+        try:
+            packed = protocol.pack(tree)
+        except PayloadError as error:
+            raise ModelError(entry.name, str(error)) from error
+        asked = Request(next(self._numbers), packed, outcome, priority, supersede)
+        if deadline is not None:
+            asked.seconds = deadline
+            asked.deadline = asyncio.get_running_loop().time() + deadline
+        return asked
+
+    def _submit(self, entry: Entry, asked: Request) -> None:
+        if self._closed:
+            raise Cancelled("the pool was closed")
+        self._dispatcher.submit(entry, asked)
+
+    async def _load_within(self, entry: Entry, asked: Request) -> None:
+        try:
+            async with asyncio.timeout_at(asked.deadline):
+                await self.load(entry.name)
+        except TimeoutError:
+            raise DeadlineExceeded(entry.name, asked.seconds) from None
+
+    def _find(self, model: str) -> Entry:
+        try:
+            return self._entries[model]
+        except KeyError:
+            known = ", ".join(sorted(self._entries))
+            raise ModelError(model, f"is not among the models of this pool: {known}") from None
+
+    # --- messages -------------------------------------------------------------------------
+
+    def _send(self, life: Life, address: bytes, frames: list[protocol.Frame]) -> None:
+        self._supervisor.send(life, address, frames)
+
+    def _received(self, frames: list[bytes]) -> None:
+        """Hand one message to whom it concerns. Whatever it is, it never raises."""
+        identity = frames[0]
+        life = self._supervisor.lives.get(identity[:TOKEN])
+        if life is None or len(identity) != TOKEN + 2:
+            self._foreign += 1
+            return
+        life.last_heard = asyncio.get_running_loop().time()
+        try:
+            message = protocol.decode_from_worker(frames[1:])
+            self._handle(life, int.from_bytes(identity[TOKEN:], "big"), message, frames[2:])
+        except PayloadError as error:
+            self._invalid += 1
+            log.warning("worker %s sent no valid message: %s", life.name, error)
+
+    def _handle(
+        self, life: Life, number: int, message: protocol.FromWorker, inline: list[bytes]
+    ) -> None:
+        match message:
+            case protocol.Results():
+                self._dispatcher.results(self._lane(life, number), message, inline)
+            case protocol.Part():
+                self._dispatcher.part(self._lane(life, number), message, inline)
+            case protocol.End():
+                self._dispatcher.end(self._lane(life, number), message)
+            case protocol.Heartbeat():
+                life.rss, life.refused = message.rss, message.refused
+            case protocol.Hello():
+                self._supervisor.hello(life, message)
+            case protocol.Loaded():
+                self._supervisor.loaded(self._lane(life, number), message)
+            case protocol.LoadFailed():
+                self._supervisor.load_failed(self._lane(life, number), message)
+            case protocol.Unloaded():
+                self._supervisor.unloaded(self._lane(life, number))
+
+    @staticmethod
+    def _lane(life: Life, number: int) -> Lane:
+        lane = life.lanes.get(number)
+        if lane is None:
+            raise PayloadError(f"it has no lane {number}")
+        return lane
+
+    def _announce(self, payload: Payload) -> None:
+        self._lost += isinstance(payload, WorkerLost)
+        if self._on_event is not None:
+            self._on_event(payload)
+
+
+def _of_model(entry: Entry, lives: list[Life]) -> ModelStatistics:
+    counts = entry.counts
+    lanes = [lane for life in lives for lane in life.lanes_of(entry)]
+    return ModelStatistics(
+        entry.name,
+        counts.requests,
+        counts.batches,
+        counts.batched / counts.batches if counts.batches else 0.0,
+        len(entry.queue) + len(entry.suspects),
+        sum(lane.outstanding for lane in lanes),
+        counts.retries,
+        counts.failures,
+        counts.expired,
+        counts.cancelled,
+        counts.superseded,
+        counts.late,
+        len(entry.lanes),
+        sum(lane.memory for lane in lanes),
+    )
+
+
+def _of_worker(life: Life) -> WorkerStatistics:
+    if life.standby:
+        state = "spare"
+    elif life.announced:
+        state = "ready"
+    else:
+        state = "loading" if life.greeted else "starting"
+    return WorkerStatistics(
+        life.name,
+        life.device,
+        life.epoch,
+        life.process.pid,
+        state,
+        life.rss,
+        life.outstanding,
+        life.outbox.slots.in_use,
+        life.outbox.refused + life.refused,
+    )

@@ -1,0 +1,311 @@
+"""A model inside a worker: one thread with a socket of its own.
+
+The thread that computes also receives its requests and sends its answers, so no request changes
+threads on its way: measured, each change costs as much as the socket. What must be heard while
+it computes (cancel, credit) comes over the worker's control socket and reaches it as flags.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import zmq
+
+from sensorium.errors import DeadlineExceeded, ModelError, PayloadError
+from sensorium.settings import check_options
+from sensorium.workers.model import Model
+from sensorium.workers.pool import protocol
+from sensorium.workers.pool.arena import Outbox, Region
+from sensorium.workers.pool.devices import device_memory, resident_memory, resolve_device
+from sensorium.workers.pool.faults import describe
+from sensorium.workers.pool.transport import receive
+
+log = logging.getLogger("sensorium.workers")
+
+REMEMBERED = 4096  # cancelled requests that may still be on their way to us
+
+
+class Calls:
+    """What the control thread has heard about requests that lanes hold or will hold."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled: OrderedDict[int, None] = OrderedDict()
+        self._streams: dict[int, StreamGate] = {}
+
+    def cancel(self, request: int) -> None:
+        """Nobody waits for that request: skip it if it has not begun, stop it if it streams."""
+        with self._lock:
+            self._cancelled[request] = None
+            if len(self._cancelled) > REMEMBERED:
+                self._cancelled.popitem(last=False)
+            gate = self._streams.get(request)
+        if gate is not None:
+            gate.stop()
+
+    def cancel_streams(self) -> None:
+        """Stop every stream: the worker ends."""
+        with self._lock:
+            gates = list(self._streams.values())
+        for gate in gates:
+            gate.stop()
+
+    def credit(self, request: int, parts: int) -> None:
+        """The reader of that stream has room for more."""
+        with self._lock:
+            gate = self._streams.get(request)
+        if gate is not None:
+            gate.more(parts)
+
+    def is_cancelled(self, request: int) -> bool:
+        """Whether nobody waits for that request."""
+        return request in self._cancelled
+
+    @contextmanager
+    def stream(self, request: int, credit: int) -> Iterator[StreamGate]:
+        """The gate of a stream, while it lasts."""
+        gate = StreamGate(credit)
+        with self._lock:
+            self._streams[request] = gate
+            if request in self._cancelled:
+                gate.stop()
+        try:
+            yield gate
+        finally:
+            with self._lock:
+                del self._streams[request]
+                self._cancelled.pop(request, None)
+
+
+class StreamGate:
+    """Holds a stream back while its reader has no room; lets it through to its end when stopped."""
+
+    def __init__(self, credit: int) -> None:
+        self._room = threading.Semaphore(credit)
+        self.stopped = False
+
+    def more(self, parts: int) -> None:
+        """So many parts were read."""
+        if parts:
+            self._room.release(min(parts, 1_000_000))
+
+    def stop(self) -> None:
+        """No more parts are wanted."""
+        self.stopped = True
+        self._room.release()
+
+    def wait(self) -> bool:
+        """Wait for room; False when the stream was stopped."""
+        self._room.acquire()
+        return not self.stopped
+
+
+class Lane(threading.Thread):
+    """Loads one model and answers its requests until told to let it go."""
+
+    loading = threading.Lock()
+    """One at a time: the memory each takes can then be told, and peaks do not add up."""
+
+    def __init__(
+        self,
+        order: protocol.Load,
+        make: Callable[[str], type[Model[Any, Any]]],
+        connect: Callable[[int], zmq.Socket[bytes]],
+        calls: Calls,
+        requests: Region | None,
+        results: Outbox,
+    ) -> None:
+        super().__init__(name=f"model-{order.name}", daemon=True)
+        self._order = order
+        self._make = make
+        self._connect = connect
+        self._calls = calls
+        self._requests = requests
+        self._results = results
+        self._socket: zmq.Socket[bytes] | None = None
+        self._model: Model[Any, Any]
+
+    def run(self) -> None:
+        """The life of the thread. A fault of ours ends the process: the pool then knows."""
+        try:
+            with self._connect(self._order.lane) as self._socket:
+                if self._load():
+                    self._serve()
+                    self._unload()
+        except BaseException:  # not the model's: what it raises is caught where it is called
+            log.critical("the thread of model %r failed", self._order.name, exc_info=True)
+            os._exit(70)
+
+    def _load(self) -> bool:
+        order = self._order
+        with self.loading:
+            device = resolve_device(order.device)
+            before = resident_memory() + device_memory(device)
+            try:
+                kind = self._make(order.use)
+                key = f"models.{order.name}.options"
+                self._model = kind(check_options(kind.Options, order.options, key))
+                self._model.load(device)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a model may raise anything
+                self._send(protocol.LoadFailed(order.lane, describe(order.name, error)))
+                return False
+            memory = max(0, resident_memory() + device_memory(device) - before)
+        self._send(protocol.Loaded(order.lane, device, memory))
+        return True
+
+    def _serve(self) -> None:
+        assert self._socket is not None
+        while True:
+            frames = receive(self._socket)
+            try:
+                message = protocol.decode_to_worker(frames)
+            except PayloadError as error:
+                log.error("model %r got no valid message: %s", self._order.name, error)
+                continue
+            parcel = protocol.Parcel(frames[1:], self._requests)
+            match message:
+                case protocol.Batch():
+                    self._release(message.released)
+                    self._answer(message, parcel)
+                case protocol.Stream():
+                    self._release(message.released)
+                    self._stream(message, parcel)
+                case protocol.Unload():
+                    return
+                case _:
+                    log.error("model %r got a %s", self._order.name, type(message).__name__)
+
+    def _answer(self, batch: protocol.Batch, parcel: protocol.Parcel) -> None:
+        outcomes: list[Any] = [None] * len(batch.items)
+        wanted: list[int] = []
+        requests: list[Any] = []
+        for position, item in enumerate(batch.items):
+            if self._calls.is_cancelled(item.request):
+                outcomes[position] = ModelError(self._order.name, "nobody waits for this")
+                continue
+            try:
+                requests.append(protocol.open_tree(item.tree, item.places, parcel))
+                wanted.append(position)
+            except PayloadError as error:
+                outcomes[position] = error
+        if wanted:
+            for position, result in zip(wanted, self._infer(requests), strict=True):
+                outcomes[position] = result
+        del requests  # their memory is another's once the answer is out
+        self._send_results(batch.batch, outcomes)
+
+    def _infer(self, requests: list[Any]) -> Sequence[Any]:
+        """Results or exceptions. If a batch fails, one by one, so that only the guilty fail."""
+        try:
+            results = self._model.infer(requests)
+            if len(results) == len(requests):
+                return results
+            raise ModelError(
+                self._order.name, f"answered {len(requests)} requests with {len(results)} results"
+            )
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a model may raise anything
+            if len(requests) == 1:
+                return [error.with_traceback(None)]
+        return [self._infer([request])[0] for request in requests]
+
+    def _send_results(self, number: int, outcomes: list[Any]) -> None:
+        failed = [n for n, result in enumerate(outcomes) if isinstance(result, BaseException)]
+        try:
+            packed = protocol.pack(self._described(outcomes, failed))
+        except PayloadError:  # one of them cannot travel: which?
+            outcomes = [self._sendable(outcome) for outcome in outcomes]
+            failed = [n for n, result in enumerate(outcomes) if isinstance(result, BaseException)]
+            packed = protocol.pack(self._described(outcomes, failed))
+        shipment = protocol.Shipment(self._results)
+        places = shipment.place(packed)
+        self._send(protocol.Results(number, packed.tree, places, failed), shipment)
+
+    def _described(self, outcomes: list[Any], failed: list[int]) -> list[Any]:
+        if failed:
+            outcomes = list(outcomes)
+            for position in failed:
+                outcomes[position] = describe(self._order.name, outcomes[position])
+        return outcomes
+
+    def _sendable(self, outcome: Any) -> Any:
+        if not isinstance(outcome, BaseException):
+            try:
+                protocol.pack(outcome)
+            except PayloadError as error:
+                return ModelError(self._order.name, f"gave a result that cannot travel: {error}")
+        return outcome
+
+    def _stream(self, order: protocol.Stream, parcel: protocol.Parcel) -> None:
+        item, error = order.item, None
+        limit = time.monotonic() + item.budget_ms / 1000 if item.budget_ms >= 0 else None
+        try:
+            with self._calls.stream(item.request, order.credit) as gate:
+                if not gate.stopped:
+                    tree = protocol.open_tree(item.tree, item.places, parcel)
+                    self._make_parts(item.request, self._model.stream(tree), gate, limit)
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - a model may raise anything
+            error = describe(self._order.name, raised)
+        self._send(protocol.End(order.batch, item.request, error or {}))
+
+    def _make_parts(
+        self, request: int, parts: Iterator[Any], gate: StreamGate, limit: float | None
+    ) -> None:
+        try:
+            for part in parts:
+                if not gate.wait():
+                    return
+                if limit is not None and time.monotonic() > limit:
+                    raise DeadlineExceeded(self._order.name, 0)  # the pool knows how long it was
+                packed = protocol.pack(part)
+                shipment = protocol.Shipment(self._results)
+                places = shipment.place(packed)
+                self._send(protocol.Part(request, packed.tree, places), shipment)
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+
+    def _unload(self) -> None:
+        device = resolve_device(self._order.device)
+        before = resident_memory() + device_memory(device)
+        try:
+            self._model.unload()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a model may raise anything
+            log.error("model %r cannot be unloaded: %s", self._order.name, error)
+        del self._model
+        give_memory_back()
+        after = resident_memory() + device_memory(device)
+        self._send(protocol.Unloaded(self._order.lane, before - after))
+
+    def _release(self, offsets: list[int]) -> None:
+        for offset in offsets:
+            with suppress(KeyError):
+                self._results.slots.release(offset)
+
+    def _send(self, message: protocol.Message, shipment: protocol.Shipment | None = None) -> None:
+        assert self._socket is not None
+        frames = protocol.encode(message, shipment.inline if shipment else ())
+        if len(frames) == 1:
+            self._socket.send(frames[0])
+        else:
+            self._socket.send_multipart(frames)
+
+
+def give_memory_back() -> None:
+    """Free what nobody holds, and return it to the system and to the device."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    with suppress(OSError, AttributeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)

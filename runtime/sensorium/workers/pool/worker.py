@@ -1,0 +1,163 @@
+"""The worker's process: ``python -m sensorium.workers.pool.worker DESCRIPTOR``, started by a pool.
+
+From the inherited pipe it reads one line of JSON that says who it is and whom to connect to, and
+then nothing more: when the pipe closes, the pool's process is gone, and this one ends at once.
+The main thread keeps the control socket (heartbeats, load, cancel); each model has a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+import zmq
+
+from sensorium.errors import PayloadError, SensoriumError
+from sensorium.logs import JsonFormatter
+from sensorium.plugins.manager import Plugins, load_plugins
+from sensorium.workers.pool import protocol, transport
+from sensorium.workers.pool.arena import Outbox, Region
+from sensorium.workers.pool.devices import resident_memory
+from sensorium.workers.pool.hosting import Calls, Lane
+
+log = logging.getLogger("sensorium.workers")
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Worker:
+    """Hosts models for one pool."""
+
+    def __init__(self, config: dict[str, Any], plugins: Plugins) -> None:
+        self._config = config
+        self._plugins = plugins
+        self._calls = Calls()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._requests = _region(config["requests"], writable=False)
+        self._results = Outbox(_region(config["results"], writable=True))
+        self._lanes: list[Lane] = []
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        beat_s = float(self._config["heartbeat_s"])
+        with self._connect(0) as control:
+            failures = [f"{p.name}: {p.error}" for p in self._plugins.failures]
+            control.send_multipart(protocol.encode(protocol.Hello(os.getpid(), failures)))
+            next_beat = time.monotonic()
+            while True:
+                wait_s = next_beat - time.monotonic()
+                if wait_s <= 0:
+                    beat = protocol.Heartbeat(resident_memory(), self._results.refused)
+                    control.send_multipart(protocol.encode(beat))
+                    next_beat = time.monotonic() + beat_s
+                elif control.poll(int(wait_s * 1000) + 1) and self._handle(
+                    control.recv_multipart()
+                ):
+                    break
+        self._calls.cancel_streams()
+        for lane in self._lanes:
+            lane.join()
+        self._context.term()
+
+    def _handle(self, frames: list[bytes]) -> bool:
+        """Do what a message says; True when it says stop."""
+        try:
+            message = protocol.decode_to_worker(frames)
+        except PayloadError as error:
+            log.error("no valid message: %s", error)
+            return False
+        match message:
+            case protocol.Cancel():
+                self._calls.cancel(message.request)
+            case protocol.Credit():
+                self._release(message.released)
+                self._calls.credit(message.request, message.parts)
+            case protocol.Load():
+                self._start(message)
+            case protocol.Stop():
+                return True
+            case _:
+                log.error("the control socket got a %s", type(message).__name__)
+        return False
+
+    def _start(self, order: protocol.Load) -> None:
+        self._lanes = [lane for lane in self._lanes if lane.is_alive()]
+        get, connect = self._plugins.models.get, self._connect
+        lane = Lane(order, get, connect, self._calls, self._requests, self._results)
+        self._lanes.append(lane)
+        lane.start()
+
+    def _release(self, offsets: list[int]) -> None:
+        for offset in offsets:
+            with contextlib.suppress(KeyError):
+                self._results.slots.release(offset)
+
+    def _connect(self, lane: int) -> zmq.Socket[bytes]:
+        config = self._config
+        identity = transport.identity(config["token"].encode(), lane)
+        return transport.connect(self._context, config["endpoint"], identity, config["secret"])
+
+
+def _region(arena: list[int] | None, *, writable: bool) -> Region | None:
+    return Region(arena[0], arena[1], writable=writable) if arena else None
+
+
+def _die_with_parent(lifeline: int) -> None:
+    """End this process, and all it started, the moment the pool's process is gone."""
+    if sys.platform.startswith("linux"):  # holds even while a library keeps the interpreter lock
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(lifeline, 1024):
+                pass
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def _read_config(lifeline: int) -> dict[str, Any]:
+    line = b""
+    while not line.endswith(b"\n"):
+        data = os.read(lifeline, 65536)
+        if not data:
+            os._exit(0)  # the pool was gone before we began
+        line += data
+    config: dict[str, Any] = json.loads(line)
+    return config
+
+
+def _configure_logs(level: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger("sensorium").setLevel(level.upper())
+
+
+def main(arguments: list[str]) -> None:
+    """Run a worker; ``arguments`` is the number of the inherited descriptor."""
+    lifeline = int(arguments[0])
+    config = _read_config(lifeline)
+    _die_with_parent(lifeline)
+    _configure_logs(config["log_level"])
+    plugins = load_plugins(
+        installed=config["installed"], modules=config["modules"], disabled=config["disabled"]
+    )
+    for use in config["prepare"]:
+        with contextlib.suppress(SensoriumError):  # said when it is loaded
+            plugins.models.get(use)
+    Worker(config, plugins).run()
+    logging.shutdown()
+    os._exit(0)  # what libraries left running shall not hold us
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
