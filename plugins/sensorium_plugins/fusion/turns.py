@@ -22,7 +22,10 @@ class TurnOptions(ComponentOptions):
 
 
 class Turns(Fuser):
-    """Joins typed text and transcripts into turns; handles speech over the agent's own voice."""
+    """Joins typed text and transcripts into turns; handles speech over the agent's own voice.
+
+    Transcripts of others go on to ``world/heard``: what the agent says itself is no news.
+    """
 
     Options = TurnOptions
     takes = {
@@ -32,7 +35,10 @@ class Turns(Fuser):
         "voice": Input("speech/reply", Audio, DeliveryPolicy.drop_oldest()),
         "spoken": Input("speech/done", SpeechDone),
     }
-    gives = {"turn": Output("chat/turn", UserTurn)}
+    gives = {
+        "heard": Output("world/heard", Transcript),
+        "turn": Output("chat/turn", UserTurn),
+    }
 
     async def setup(self) -> None:
         """Nobody has spoken yet."""
@@ -44,8 +50,10 @@ class Turns(Fuser):
         match event.payload:
             case Text(text) if text.strip():
                 await emit(turn_from(text.strip(), spoken=False))
-            case Transcript() as heard if self._wants_answer(event):
-                await emit(turn_from(heard.text, spoken=True))
+            case Transcript() as heard if not self._is_own_voice(event):
+                await emit(heard)
+                if self.options.answer_speech:
+                    await emit(turn_from(heard.text, spoken=True))
             case SpeechStarted() if now < self._voice_ends and self._may_interrupt:
                 self._voice_ends = now
                 await self.context.announce(Interrupted("barge-in"))
@@ -62,10 +70,9 @@ class Turns(Fuser):
     def _may_interrupt(self) -> bool:
         return bool(self.options.while_speaking == "barge_in")
 
-    def _wants_answer(self, event: AnyEvent) -> bool:
-        """Whether speech is to be answered: not what began under the agent's own voice."""
-        own_voice = event.originating_time < self._voice_ends and not self._may_interrupt
-        return self.options.answer_speech and not own_voice
+    def _is_own_voice(self, event: AnyEvent) -> bool:
+        """Whether speech began under the agent's own voice, without ears to tell them apart."""
+        return event.originating_time < self._voice_ends and not self._may_interrupt
 
 
 def turn_from(text: str, *, spoken: bool) -> UserTurn:

@@ -39,7 +39,7 @@ class World(Fuser):
         "faces": Input("vision/faces", Detections),
         "classes": Input("vision/classes", Classes),
         "text": Input("vision/text", TextLines),
-        "transcript": Input("speech/transcript", Transcript),
+        "heard": Input("world/heard", Transcript),
         "turn": Input("chat/turn", UserTurn),
         "ready": Input("system/component_ready", ComponentReady),
         "failed": Input("system/component_failed", ComponentFailed),

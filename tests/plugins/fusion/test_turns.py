@@ -30,7 +30,12 @@ async def hear(harness: Harness, text: str, began: float) -> None:
 
 
 def turns(harness: Harness) -> list[UserTurn]:
-    return [event.payload for event in harness.events]
+    return [event.payload for event in harness.events_on("chat/turn")]
+
+
+def heard(harness: Harness) -> list[str]:
+    """What goes on to the world as heard."""
+    return [event.payload.text for event in harness.events_on("world/heard")]
 
 
 def fields(turn: UserTurn) -> tuple[str, bool, tuple[str, ...]]:
@@ -73,6 +78,7 @@ async def test_speech_is_not_answered_where_that_is_off() -> None:
         await harness.send("chat/text", Text("typed"))
         await harness.settled()
         assert [turn.text for turn in turns(harness)] == ["typed"]
+        assert len(heard(harness)) == 1  # remembered all the same
 
 
 async def test_the_agents_own_voice_is_not_answered() -> None:
@@ -86,6 +92,7 @@ async def test_the_agents_own_voice_is_not_answered() -> None:
         await hear(harness, "the end of my own words", began=1.9)  # recognised after the end
         await hear(harness, "a new question", began=2.1)
         assert [turn.text for turn in turns(harness)] == ["a new question"]
+        assert heard(harness) == ["a new question"]  # its own words are no news
 
 
 async def test_a_voice_that_is_cut_short_is_over_when_it_says_so() -> None:

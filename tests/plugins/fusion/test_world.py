@@ -69,7 +69,7 @@ async def test_a_turn_comes_with_what_is_known_and_when_it_was_seen() -> None:
         await percept(harness, "vision/faces", found("face"), when=-2)
         await percept(harness, "vision/classes", Classes(("tabby",), (0.7,)), when=-2)
         await percept(harness, "vision/text", lines("EXIT"), when=-1)
-        await percept(harness, "speech/transcript", Transcript("hi", 0.5, at(-3)), when=-4)
+        await percept(harness, "world/heard", Transcript("hi", 0.5, at(-3)), when=-4)
         known = await ask(harness)
     cat, sofa, face, tabby, read, heard = known
     assert (cat.kind, cat.text, cat.score, cat.origin) == ("seen", "cat", 0.8, "front")
@@ -128,7 +128,7 @@ async def test_a_source_that_begins_again_replaces_what_its_former_life_saw() ->
 async def test_percepts_are_forgotten_in_time() -> None:
     async with world(forget_s=10.0) as harness:
         await percept(harness, "vision/objects", found("cat"), when=0)
-        await percept(harness, "speech/transcript", Transcript("hi", 1.0, at(6)), when=5)
+        await percept(harness, "world/heard", Transcript("hi", 1.0, at(6)), when=5)
         await harness.advance(10)
         assert {p.text for p in await ask(harness)} == {"cat", "hi"}
         await harness.advance(0.001)
@@ -139,21 +139,21 @@ async def test_only_the_last_things_heard_are_remembered() -> None:
     async with world(hearing=2) as harness:
         for number in range(4):
             said = Transcript(f"number {number}", 1.0, at(0))
-            await percept(harness, "speech/transcript", said, when=0)
+            await percept(harness, "world/heard", said, when=0)
         assert [p.text for p in await ask(harness)] == ["number 2", "number 3"]
 
 
 async def test_a_question_is_not_remembered_as_news() -> None:
     async with world() as harness:
         for said in ("I", "Go forward.", "What did", "you hear?"):
-            await percept(harness, "speech/transcript", Transcript(said, 1.0, at(0)), when=0)
+            await percept(harness, "world/heard", Transcript(said, 1.0, at(0)), when=0)
         known = await ask(harness, UserTurn("What did you hear?", spoken=True))
         assert [p.text for p in known] == ["I", "Go forward."]  # "I" is in no word of it
 
 
 async def test_a_typed_question_takes_nothing_heard_back() -> None:
     async with world() as harness:
-        await percept(harness, "speech/transcript", Transcript("Hello", 1.0, at(0)), when=0)
+        await percept(harness, "world/heard", Transcript("Hello", 1.0, at(0)), when=0)
         assert [p.text for p in await ask(harness, UserTurn("Hello"))] == ["Hello"]
 
 
