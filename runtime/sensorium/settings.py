@@ -22,7 +22,7 @@ from sensorium.delivery import DeliveryPolicy
 from sensorium.errors import SettingsError, TopicError
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.topics import check_pattern, check_topic
-from sensorium.workers.pool.options import PoolOptions
+from sensorium.workers.options import PoolOptions
 
 PREFIX = "SENSORIUM__"
 Layer = dict[str, Any]

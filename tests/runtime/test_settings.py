@@ -181,7 +181,11 @@ def test_merging_keeps_all_of_the_upper_and_what_it_does_not_cover(
         ),
         ({"shutdown": {"cancel_s": 0}}, "shutdown.cancel_s", "greater than 0, not 0"),
         ({"shutdown": {"drain_s": float("nan")}}, "shutdown.drain_s", "finite number, not nan"),
-        ({"models": {"m": {"placement": "moon"}}}, "models.m.placement", "'inline' or 'thread'"),
+        (
+            {"models": {"m": {"placement": "moon"}}},
+            "models.m.placement",
+            "'inline', 'thread' or 'worker'",
+        ),
         ({"models": {"m": {"devise": "cpu"}}}, "models.m.devise", "'device'"),
     ],
 )

@@ -12,7 +12,7 @@ from sensorium.settings import ModelSettings, Settings, check_options
 from sensorium.workers.combined import CombinedExecutor
 from sensorium.workers.executor import Executor
 from sensorium.workers.inprocess import Hosted, InProcessExecutor
-from sensorium.workers.pool.options import PoolModel
+from sensorium.workers.options import PoolModel
 
 DEFAULT = ModelSettings()
 

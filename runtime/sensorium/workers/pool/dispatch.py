@@ -20,10 +20,10 @@ from typing import Any
 from sensorium.errors import DeadlineExceeded, PayloadError, PoisonedRequest, WorkerLost
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import RequestRetried
+from sensorium.workers.options import PoolModel
 from sensorium.workers.pool import protocol
 from sensorium.workers.pool.faults import rebuild
 from sensorium.workers.pool.lives import BATCHES_AHEAD, Lane, Life, Shipped
-from sensorium.workers.pool.options import PoolModel
 from sensorium.workers.pool.requests import STREAM_AHEAD, Inbox, Request, RequestQueue
 from sensorium.workers.pool.statistics import ModelCounts
 

@@ -18,10 +18,10 @@ from sensorium.errors import (
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import WorkerLost
 from sensorium.workers.executor import Executor
+from sensorium.workers.options import PoolModel, PoolOptions
 from sensorium.workers.pool import protocol
 from sensorium.workers.pool.dispatch import Dispatcher, Entry
 from sensorium.workers.pool.lives import Lane, Life
-from sensorium.workers.pool.options import PoolModel, PoolOptions
 from sensorium.workers.pool.requests import Inbox, Request
 from sensorium.workers.pool.statistics import (
     ModelStatistics,

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from sensorium.workers.options import PoolOptions
 from sensorium.workers.pool.arena import Outbox, Region, create_file
-from sensorium.workers.pool.options import PoolOptions
 from sensorium.workers.pool.process import WorkerProcess
 from sensorium.workers.pool.requests import Request
 from sensorium.workers.pool.transport import Hub, identity

@@ -11,11 +11,11 @@ from sensorium.errors import ModelError
 from sensorium.errors import WorkerLost as WorkerLostError
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import WorkerLost, WorkerReady, WorkerRestarted
+from sensorium.workers.options import PoolOptions
 from sensorium.workers.pool import protocol
 from sensorium.workers.pool.dispatch import Dispatcher, Entry, overdue
 from sensorium.workers.pool.faults import rebuild
 from sensorium.workers.pool.lives import Lane, Life
-from sensorium.workers.pool.options import PoolOptions
 from sensorium.workers.pool.transport import Hub
 
 log = logging.getLogger("sensorium.workers")
