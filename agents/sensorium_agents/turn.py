@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,13 +84,10 @@ class Turn:
 class TurnObserver:
     """Listens to a session and writes down what happens in each turn."""
 
-    def __init__(
-        self, session: Session, on_event: Callable[[AnyEvent], None] | None = None
-    ) -> None:
+    def __init__(self, session: Session) -> None:
         self.heard: list[str] = []
         """Everything heard so far, an utterance each."""
         self._session = session
-        self._on_event = on_event
         self._turn = Turn()
         self._asking: set[str] = set()  # ids of the events that carry the question
         self._lost: dict[str, ComponentError] = {}  # what failed at which event
@@ -127,8 +123,6 @@ class TurnObserver:
             while True:
                 _, event = await self._mailbox.get()
                 self._note(event)
-                if self._on_event is not None:
-                    self._on_event(event)
                 self._noted.set()
         except BusClosed:
             return

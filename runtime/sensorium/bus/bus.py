@@ -141,9 +141,11 @@ class EventBus:
             parents,
         )
         held = self._offer(event)
-        full = [subscription for subscription, wait in held if self._give_up(subscription, wait)]
-        if full:
-            raise MailboxFull(full[0].name)
+        for subscription, wait in held:
+            wait.cancel()
+            subscription.withdraw(wait)
+        if held:
+            raise MailboxFull(held[0][0].name)
         return event
 
     async def deliver(self, event: AnyEvent) -> None:
@@ -194,12 +196,6 @@ class EventBus:
                 for wait in held:
                     subscription.withdraw(wait)
             raise
-
-    @staticmethod
-    def _give_up(subscription: Subscription, wait: asyncio.Future[None]) -> bool:
-        wait.cancel()
-        subscription.withdraw(wait)
-        return True
 
     def _count(self, source: str) -> int:
         counter = self._counters.get(source)

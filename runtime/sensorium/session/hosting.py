@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -33,14 +33,16 @@ def model_settings(settings: Settings, plugins: Plugins) -> dict[str, ModelSetti
 
 
 def executor_of(
-    settings: Settings, plugins: Plugins, announce: Callable[[Payload], None]
+    models: Mapping[str, ModelSettings],
+    settings: Settings,
+    plugins: Plugins,
+    announce: Callable[[Payload], None],
 ) -> Executor:
-    """The executor that hosts each model where its settings put it.
+    """The executor that hosts each of ``models`` where its settings put it.
 
     Worker processes are made only where a model wants one; what becomes of them is told to
     ``announce``.
     """
-    models = model_settings(settings, plugins)
     near = {name: spec for name, spec in models.items() if spec.placement != "worker"}
     inside: Executor = InProcessExecutor(
         {

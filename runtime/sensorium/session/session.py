@@ -67,9 +67,9 @@ class Session:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
-        self._executor = executor_of(settings, self.plugins, self._announce_worker)
-        names = model_settings(settings, self.plugins)
-        handles = {name: ModelHandle(self._executor, name) for name in names}
+        models = model_settings(settings, self.plugins)
+        self._executor = executor_of(models, settings, self.plugins, self._announce_worker)
+        handles = {name: ModelHandle(self._executor, name) for name in models}
         self.models: Mapping[str, ModelHandle] = MappingProxyType(handles)
         self._watchdog = Watchdog(settings.watchdog, self.announce_soon)
         self._reported: dict[str, Counter[str]] = {}
