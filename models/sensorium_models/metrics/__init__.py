@@ -1,1 +1,1 @@
-"""Measures of model quality, each with its uncertainty."""
+"""Measures of model quality, each with its uncertainty and the paper that defines it."""

@@ -1,0 +1,1 @@
+"""Data to learn from: published corpora in a local folder, and the synthetic world as tensors."""
