@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
-# Gets what the tests use beside Python packages: the broker mosquitto. With root it is installed,
-# without it is unpacked into .tools. Where neither works the tests that need it say so and skip.
+# Gets what the tests use beside Python packages: the broker mosquitto, and OpenAL for ViZDoom's
+# sound. With root they are installed; without, mosquitto is unpacked into .tools. Where neither
+# works the tests that need them say so and skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 
-command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || [ -x .tools/mosquitto ] || {
-    say "getting mosquitto (a broker for the MQTT tests)"
-    if [ "$(id -u)" = 0 ]; then
-        { apt-get install -y -qq mosquitto || { apt-get update -qq && apt-get install -y -qq mosquitto; }; } \
-            >/dev/null 2>&1 && exit 0
-    fi
+missing=()
+command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || [ -x .tools/mosquitto ] || missing+=(mosquitto)
+ldconfig -p 2>/dev/null | grep -q libopenal.so.1 || missing+=(libopenal1)
+[ ${#missing[@]} = 0 ] && exit 0
+
+if [ "$(id -u)" = 0 ]; then
+    say "getting ${missing[*]} (for tests)"
+    { apt-get install -y -qq "${missing[@]}" || { apt-get update -qq && apt-get install -y -qq "${missing[@]}"; }; } \
+        >/dev/null 2>&1 && exit 0
+fi
+case " ${missing[*]} " in
+*" mosquitto "*)
     mkdir -p .tools/packages && cd .tools/packages
     if apt-get download -qq mosquitto libmosquitto1 libcjson1 libdlt2 libwrap0 >/dev/null 2>&1; then
         for package in *.deb; do dpkg -x "$package" ..; done
@@ -22,4 +29,8 @@ command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || [ -x .tools/mos
     else
         say "no mosquitto here: three MQTT tests will skip (sudo apt install mosquitto)"
     fi
-}
+    ;;
+esac
+case " ${missing[*]} " in
+*" libopenal1 "*) say "no OpenAL here: the tests of ViZDoom's sound will skip (sudo apt install libopenal1)" ;;
+esac

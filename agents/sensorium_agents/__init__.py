@@ -10,11 +10,13 @@ _COMMANDS = {
     "run": ("run:run", "Run the agent on live sensors, or on the bundled scene without any."),
     "chat": ("chat:chat", "Talk with the agent in the terminal; show it pictures and sounds."),
     "ask": ("ask:ask", "One question, one answer; with pictures and recordings; as JSON."),
+    "sim": ("sim:sim", "Environments, and agents in them."),
+    "train": ("train:train", "Teach a policy by demonstration, and evaluate it."),
 }
 
 
 @hookimpl
 def sensorium_register_commands(cli: Any) -> None:
-    """``run``, ``chat`` and ``ask``."""
+    """``run``, ``chat``, ``ask``, ``sim`` and ``train``."""
     for name, (target, summary) in _COMMANDS.items():
         cli.add_lazy(name, f"sensorium_agents.commands.{target}", summary)

@@ -95,6 +95,8 @@ class Workload:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     scaled: tuple[str, ...] = ("events",)
     """Names of the parameters that a contender's share makes smaller."""
+    among: tuple[str, ...] = ()
+    """Names of the contenders that can do it; all of them if empty."""
 
     def parameters_for(self, contender: Contender, scale: float = 1.0) -> dict[str, Any]:
         """Parameters of ``contender``'s runs, all work taken ``scale`` times."""

@@ -57,22 +57,25 @@ def print_tables(console: Console, benchmark: Benchmark, measured: Sequence[Meas
 
 def unmet(measured: Sequence[Measured]) -> list[str]:
     """The targets that were measured and missed, in words."""
-    judged = [
-        (target, _value_for(one, target)) for one in measured for target in one.workload.targets
-    ]
+    judged = [pair for one in measured for pair in verdicts(one)]
     return [str(target) for target, value in judged if value is not None and not target.met(value)]
+
+
+def verdicts(measured: Measured) -> list[tuple[Target, float | None]]:
+    """Each target of a workload with our value; None where it was not measured."""
+    return [(target, _value_for(measured, target)) for target in measured.workload.targets]
 
 
 def _comparison(measured: Measured) -> Table:
     """A contender a row: medians with their spread, and ours divided by it."""
     table = Table("")
-    compared = _compared(measured)
+    against = compared(measured)
     for metric in measured.workload.metrics:
         table.add_column(f"{metric.name}\n[dim]{metric.unit}[/]", justify="right")
-    for metric in compared:
+    for metric in against:
         table.add_column(f"ours / it\n[dim]{metric.name}[/]", justify="right")
     for result in measured.results:
-        table.add_row(*_row(measured, result, compared))
+        table.add_row(*_row(measured, result, against))
     return table
 
 
@@ -81,7 +84,7 @@ def _list(measured: Measured) -> Table:
     (result,) = measured.results
     table = Table(show_header=False)
     if not result.measured:
-        table.add_row(f"[yellow]{escape(_why(result))}[/]")
+        table.add_row(f"[yellow]{escape(why(result))}[/]")
         return table
     for metric in measured.workload.metrics:
         value = _cell(Summary(tuple(result.values[metric.name])), metric.digits)
@@ -89,7 +92,7 @@ def _list(measured: Measured) -> Table:
     return table
 
 
-def _compared(measured: Measured) -> list[Metric]:
+def compared(measured: Measured) -> list[Metric]:
     """Metrics worth a column of ratios: those that targets compare with somebody else."""
     names = {target.metric for target in measured.workload.targets if target.against}
     return [metric for metric in measured.workload.metrics if metric.name in names]
@@ -101,7 +104,7 @@ def _row(measured: Measured, result: Result, compared: Sequence[Metric]) -> list
     label = f"{contender.name} {result.version}".strip()
     cells = [f"[{style}]{label}[/]" if style else f"{label} [dim]({contender.role.value})[/]"]
     if not result.measured:
-        return [f"{cells[0]}\n[yellow]{escape(_why(result))}[/]"]
+        return [f"{cells[0]}\n[yellow]{escape(why(result))}[/]"]
     for metric in measured.workload.metrics:
         cells.append(_cell(Summary(tuple(result.values[metric.name])), metric.digits))
     for metric in compared:
@@ -126,7 +129,8 @@ def _cell(summary: Summary, digits: int, unit: str = "") -> str:
     return f"{middle}\n[dim]{summary.low:,.{digits}f}-{summary.high:,.{digits}f}[/]"
 
 
-def _why(result: Result) -> str:
+def why(result: Result) -> str:
+    """Why a contender has no figures."""
     if result.missing:
         return f"not installed: pip install {result.contender.install}"
     return f"failed: {result.error}"
@@ -158,7 +162,7 @@ def _contender(measured: Measured, result: Result) -> dict[str, Any]:
         "role": result.contender.role.value,
         "version": result.version,
         "status": status,
-        "error": "" if status == "measured" else _why(result),
+        "error": "" if status == "measured" else why(result),
         "figures": {name: _summary(Summary(tuple(v))) for name, v in result.values.items()},
         "ours_divided_by_it": {
             name: _summary(ratio)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -54,20 +56,28 @@ class Measured:
     results: tuple[Result, ...]
 
 
-def launch(target: str, parameters: Mapping[str, Any]) -> dict[str, float]:
-    """Run ``target`` in a fresh interpreter. Raises :class:`RunFailed`."""
+def launch(
+    target: str, parameters: Mapping[str, Any], *, time_limit_s: float = TIME_LIMIT_S
+) -> dict[str, float]:
+    """Run ``target`` in a fresh interpreter. Raises :class:`RunFailed`.
+
+    Whatever processes the run started have ended when it returns, or are killed.
+    """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     command = [sys.executable, "-m", "sensorium_benchmarks.child", target, json.dumps(parameters)]
-    try:
-        ran = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise RunFailed(f"took more than {TIME_LIMIT_S:g} s") from None
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, start_new_session=True,
+    ) as ran:  # fmt: skip
+        try:
+            output, errors = ran.communicate(timeout=time_limit_s)
+        except subprocess.TimeoutExpired:
+            raise RunFailed(f"took more than {time_limit_s:g} s") from None
+        finally:
+            _end_group(ran.pid)
     if ran.returncode != 0:
-        raise RunFailed(_last_line(ran.stderr) or f"ended with status {ran.returncode}")
-    figures: dict[str, float] = json.loads(_last_line(ran.stdout))
+        raise RunFailed(_last_line(errors) or f"ended with status {ran.returncode}")
+    figures: dict[str, float] = json.loads(_last_line(output))
     return figures
 
 
@@ -88,7 +98,11 @@ def measure(
     rounds = benchmark.repetitions if repetitions is None else repetitions
     measured = []
     for workload in benchmark.workloads:
-        results = [_entered(one, installed or installed_version) for one in benchmark.contenders]
+        results = [
+            _entered(one, installed or installed_version)
+            for one in benchmark.contenders
+            if not workload.among or one.name in workload.among
+        ]
         for number, result in _turns(results, rounds):
             if result.missing or result.error:
                 continue
@@ -131,6 +145,12 @@ def _run(workload: Workload, result: Result, scale: float, launch: Launch) -> No
         result.error = str(error)
     except KeyError as error:
         result.error = f"its run gave no figure {error}"
+
+
+def _end_group(leader: int) -> None:
+    """Kill what a run has left behind: it leads a process group of its own."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _last_line(text: str) -> str:

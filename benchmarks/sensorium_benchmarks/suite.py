@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
-from sensorium_benchmarks import bus, startup, wer
+from sensorium_benchmarks import (
+    align,
+    barge_in,
+    bus,
+    frames,
+    freshness,
+    hops,
+    recording,
+    recovery,
+    startup,
+    telemetry,
+    wer,
+    workers,
+)
 from sensorium_benchmarks.contract import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
-    one.name: one for one in (startup.BENCHMARK, bus.BENCHMARK, wer.BENCHMARK)
+    one.name: one
+    for one in (
+        startup.BENCHMARK,
+        bus.BENCHMARK,
+        hops.BENCHMARK,
+        frames.BENCHMARK,
+        freshness.BENCHMARK,
+        barge_in.BENCHMARK,
+        telemetry.BENCHMARK,
+        workers.BENCHMARK,
+        recovery.BENCHMARK,
+        recording.BENCHMARK,
+        align.BENCHMARK,
+        wer.BENCHMARK,
+    )
 }

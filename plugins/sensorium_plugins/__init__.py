@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sensorium.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from sensorium.plugins.environments import EnvironmentRegistry
+    from sensorium.plugins.hookspecs import RegisterPayload
     from sensorium.plugins.registry import Registry
 
 _SOURCES = {
@@ -27,8 +29,24 @@ _PERCEIVERS = {
     "ocr": "perception.ocr:Ocr",
     "text_embedding": "perception.text_embedding:TextEmbedding",
 }
-_FUSERS = {"turns": "fusion.turns:Turns", "world": "fusion.world:World"}
-_PLANNERS = {"chat": "planning.chat:Chat"}
+_FUSERS = {
+    "turns": "fusion.turns:Turns",
+    "world": "fusion.world:World",
+    "join": "fusion.join:JoinTopics",
+    "senses": "embodied.senses:SensesFuser",
+}
+_PLANNERS = {
+    "chat": "planning.chat:Chat",
+    "follow_sound": "embodied.planners:FollowSound",
+    "policy": "embodied.planners:Policy",
+}
+_SIM_SOURCES = {"environment": "bridge.source:Environment"}
+_SIM_PLANNERS = {
+    "random": "bridge.planners:RandomPlanner",
+    "oracle": "bridge.planners:OraclePlanner",
+    "bearing_follower": "bridge.planners:BearingFollowerPlanner",
+}
+_SIM_ACTUATORS = {"environment_actuator": "bridge.actuator:EnvironmentActuator"}
 _ACTUATORS = {
     "text_out": "action.text_out:TextOut",
     "speech": "action.speech:Speech",
@@ -44,21 +62,34 @@ _MODELS = {
     "face_detection": "vision.blazeface:FaceDetector",
     "ocr": "vision.ocr:TextReader",
     "text_embedding": "text.embedding:TextEmbedding",
+    "babyai_policy": "policies.model:BabyAIPolicy",
     "language_model": "language.llama:LlamaModel",
     "language_model_transformers": "language.transformers_lm:TransformersModel",
     "language_model_openai": "language.openai_lm:OpenAIModel",
 }
 _COMMANDS = {
     "models": ("models:models", "The model store: list, pull, verify, path."),
+    "export": ("export:export", "A recording as WAV, MP4, JSON lines, or for Rerun's viewer."),
     "doctor": ("doctor:doctor", "What this machine has, and what to do about what it lacks."),
     "bench": ("bench:bench", "Measure the event bus, recognition and start-up, beside peers."),
 }
 
 
 @hookimpl
+def sensorium_register_payloads(register: RegisterPayload) -> None:
+    """What environments say of themselves, and what is sensed in them."""
+    from sensorium_plugins.embodied.payloads import Senses
+    from sensorium_sims.bridge.payloads import Advice, EpisodeEnded, EpisodeStarted, Observed
+
+    for kind in (EpisodeStarted, Observed, Advice, EpisodeEnded, Senses):
+        register(kind)
+
+
+@hookimpl
 def sensorium_register_sources(registry: Registry[Any]) -> None:
     """Cameras, microphones, typed text, MQTT."""
     _add(registry, _SOURCES, "sensorium_plugins")
+    _add(registry, _SIM_SOURCES, "sensorium_sims")
 
 
 @hookimpl
@@ -69,26 +100,29 @@ def sensorium_register_perceivers(registry: Registry[Any]) -> None:
 
 @hookimpl
 def sensorium_register_fusers(registry: Registry[Any]) -> None:
-    """Turn taking and the world state."""
+    """Turn taking, the world state, joins of any topics, senses."""
     _add(registry, _FUSERS, "sensorium_plugins")
 
 
 @hookimpl
 def sensorium_register_planners(registry: Registry[Any]) -> None:
-    """The grounded chat."""
+    """The grounded chat, and planners in a world."""
     _add(registry, _PLANNERS, "sensorium_plugins")
+    _add(registry, _SIM_PLANNERS, "sensorium_sims")
 
 
 @hookimpl
 def sensorium_register_actuators(registry: Registry[Any]) -> None:
     """Text, speech, MQTT commands."""
     _add(registry, _ACTUATORS, "sensorium_plugins")
+    _add(registry, _SIM_ACTUATORS, "sensorium_sims")
 
 
 @hookimpl
 def sensorium_register_sinks(registry: Registry[Any]) -> None:
-    """MQTT."""
+    """MQTT, the recorder."""
     _add(registry, _SINKS, "sensorium_plugins")
+    registry.add("recorder", "sensorium.recording.recorder:Recorder")
 
 
 @hookimpl
@@ -98,10 +132,26 @@ def sensorium_register_models(registry: Registry[Any]) -> None:
 
 
 @hookimpl
+def sensorium_register_environments(registry: EnvironmentRegistry) -> None:
+    """The audio-visual-language world, BabyAI, MiniGrid and ViZDoom."""
+    from sensorium_sims.registered import register_bundled
+
+    register_bundled(registry)
+
+
+@hookimpl
 def sensorium_register_commands(cli: Any) -> None:
     """``models``, ``doctor`` and ``bench``."""
     for name, (target, summary) in _COMMANDS.items():
         cli.add_lazy(name, f"sensorium_plugins.commands.{target}", summary)
+
+
+@hookimpl
+def sensorium_register_routes(app: Any) -> None:
+    """Health, metrics, statistics and the live page."""
+    from sensorium.web.routes import add_routes
+
+    add_routes(app)
 
 
 def _add(registry: Registry[Any], names: dict[str, str], package: str) -> None:

@@ -43,7 +43,9 @@ from sensorium.payloads.base import Payload
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from sensorium.effects import Effects
     from sensorium.payloads.registry import PayloadRegistry
+    from sensorium.trace import Trace
     from sensorium.workers.executor import ModelHandle
 
 
@@ -116,6 +118,10 @@ class Context:
     """Runs a coroutine beside ``process`` until the component closes; its failure is ours."""
     announce: _Announce
     """Publishes a system event in the component's name."""
+    effects: Effects
+    """The ledger: do to the world what an event asks inside ``effects.perform(…)``."""
+    trace: Trace | None = None
+    """Tells of everything that happens; for components with ``traces = True``."""
 
 
 class _Spawn(Protocol):
@@ -135,6 +141,11 @@ class Component(ABC):
     gives: ClassVar[Mapping[str, Output]] = MappingProxyType({})
     interruptible: ClassVar[bool] = False
     """True when an Interrupted event cancels ``process`` and clears the mailboxes of data."""
+    traces: ClassVar[bool] = False
+    """True for a recorder: it is set up before, and closed after, all that do not trace, and
+    ``context.trace`` tells it of everything (:mod:`sensorium.trace`)."""
+    came_by: str = ""
+    """Name of the input that the event being processed came by: a key of :attr:`takes`."""
 
     def __init__(self, options: Any, context: Context) -> None:
         self.options: Any = options
@@ -169,6 +180,11 @@ class Component(ABC):
         except KeyError:
             adding = "A plugin adds one in its hook sensorium_register_models(registry)."
             raise UnknownName("model", name, self.context.models, adding) from None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it will emit by itself, later: a session whose sources ended waits for that."""
+        return False
 
     async def setup(self) -> None:  # noqa: B027 - optional
         """Open devices, load models. Raise to say what is missing."""

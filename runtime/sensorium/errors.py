@@ -109,6 +109,64 @@ class BadInput(SensoriumError):
     """A file or message is not what it should be (not an image, not audio, empty, too large)."""
 
 
+class EffectRefused(SensoriumError):
+    """An effect of this id is under way, was done, or may have been. Raised by the ledger.
+
+    ``state`` and ``detail`` are those of its entry.
+    """
+
+    def __init__(self, effect_id: str, state: str, detail: str = "") -> None:
+        why = f" ({detail})" if detail else ""
+        super().__init__(f"effect {effect_id!r} is not done again: its state is {state}{why}")
+        self.effect_id = effect_id
+        self.state = state
+        self.detail = detail
+
+
+class RecordingError(BadInput):
+    """A recording is damaged, or is none. Raised by its reader, after all that can be read.
+
+    ``path`` names the file, ``offset`` the byte in it where the trouble begins.
+    """
+
+    def __init__(self, path: object, offset: int, message: str) -> None:
+        super().__init__(f"{path}, byte {offset}: {message}")
+        self.path = str(path)
+        self.offset = offset
+
+
+class SimulationError(SensoriumError):
+    """An episode of an environment failed. ``environment`` is its id. By ``sensorium_sims``."""
+
+    def __init__(self, environment: str, message: str) -> None:
+        super().__init__(f"environment {environment!r}: {message}")
+        self.environment = environment
+
+
+class EnvironmentFailed(SimulationError):
+    """The environment raised while it was made, reset, stepped or drawn."""
+
+
+class EnvironmentHung(SimulationError):
+    """The environment, or its expert, did not answer within ``seconds``."""
+
+    def __init__(self, environment: str, doing: str, seconds: float) -> None:
+        super().__init__(environment, f"{doing} did not return within {seconds:g} s")
+        self.seconds = seconds
+
+
+class BadObservation(SimulationError):
+    """The environment gave an observation or reward that it does not declare, or not a number."""
+
+
+class OutsideActionSpace(SimulationError):
+    """A plan holds a step that is not in the action space."""
+
+
+class AgentSilent(SimulationError):
+    """No plan came for an observation."""
+
+
 class MissingDependency(SensoriumError):
     """A library or system package that a feature needs is absent; the message says the remedy."""
 
@@ -152,6 +210,13 @@ class Cancelled(SensoriumError):
 
 class OutputFailed(SensoriumError):
     """A result cannot be written or played: disk full, no permission, device gone."""
+
+
+class RecordingFailed(OutputFailed):
+    """A recording cannot be begun or gone on with. Raised by the recorder.
+
+    Trying again would only begin another file on the same full disk, so nobody does.
+    """
 
 
 class WorkerLost(ModelError):

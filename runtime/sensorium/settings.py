@@ -19,9 +19,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sensorium.delivery import DeliveryPolicy
+from sensorium.effects.options import EffectsOptions
 from sensorium.errors import SettingsError, TopicError
 from sensorium.plugins.hookspecs import ErrorAction
+from sensorium.telemetry.options import TelemetryOptions
 from sensorium.topics import check_pattern, check_topic
+from sensorium.web.options import WebOptions
 from sensorium.workers.options import PoolOptions
 
 PREFIX = "SENSORIUM__"
@@ -155,6 +158,9 @@ class Settings(_Table):
     shutdown: ShutdownSettings = ShutdownSettings()
     plugins: PluginSettings = PluginSettings()
     workers: PoolOptions = PoolOptions()
+    effects: EffectsOptions = EffectsOptions()
+    telemetry: TelemetryOptions = TelemetryOptions()
+    web: WebOptions = WebOptions()
     models: dict[str, ModelSettings] = {}
     components: dict[str, ComponentSettings] = {}
 

@@ -34,7 +34,7 @@ MAIN = "from sensorium.cli import main; main()"
 def settings_file(tmp_path: Path) -> Path:
     """The default agent's settings with the fake models in place of the real ones."""
     text = (ROOT / "settings.toml").read_text(encoding="utf-8")
-    text = re.sub(r"(?m)^\[models[^[]*", "", text)
+    text = re.sub(r"(?ms)^\[models.*?(?=^\[|\Z)", "", text)
     text += f'\n[plugins]\nmodules = ["{FAKES}"]\n'
     text += "".join(f'[models.{name}]\nuse = "fake_{name}"\n' for name in MODELS)
     text = text.replace("out/reply-{n}.wav", str(tmp_path / "reply-{n}.wav"))

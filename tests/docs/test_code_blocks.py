@@ -12,7 +12,18 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["bus.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "bus.md",
+        "embodied.md",
+        "fusion.md",
+        "metrics.md",
+        "recording.md",
+        "telemetry.md",
+        "world.md",
+    ],
+)
 def test_the_blocks_of_a_page_run(page: str) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     assert blocks

@@ -7,17 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from loguru import logger
+from pipecat.frames.frames import DataFrame, Frame
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-logger.remove()  # else the import alone writes a banner, and every frame may write a line
-
-from pipecat.frames.frames import DataFrame, EndFrame, Frame  # noqa: E402
-from pipecat.pipeline.pipeline import Pipeline  # noqa: E402
-from pipecat.pipeline.worker import PipelineWorker  # noqa: E402
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor  # noqa: E402
-from pipecat.workers.runner import WorkerRunner  # noqa: E402
-
-from sensorium_benchmarks.bus.note import (  # noqa: E402
+from sensorium_benchmarks.bus.note import (
     TEXT,
     Carry,
     Note,
@@ -25,6 +18,7 @@ from sensorium_benchmarks.bus.note import (  # noqa: E402
     latency_of,
     throughput_of,
 )
+from sensorium_benchmarks.pipecat_pipeline import running
 
 
 @dataclass
@@ -59,7 +53,7 @@ def latency(events: int, interval_s: float) -> dict[str, float]:
 
     async def send(make: Callable[[], Note], arrivals: list[float], events: int) -> None:
         consumer = Consumer(lambda note: arrived(note, arrivals))
-        async with _running([consumer]) as worker:
+        async with running([consumer]) as worker:
             for _ in range(events):
                 await asyncio.sleep(interval_s)
                 await worker.queue_frame(NoteFrame(make()))
@@ -85,28 +79,5 @@ async def _opened(consumers: int) -> AsyncIterator[Carry]:
         await waiting  # the last processor of the row is the last to have a frame
 
     before = [Consumer(lambda note: None) for _ in range(consumers - 1)]
-    async with _running([*before, Consumer(receive)]) as worker:
+    async with running([*before, Consumer(receive)]) as worker:
         yield carry
-
-
-@asynccontextmanager
-async def _running(consumers: list[Consumer]) -> AsyncIterator[PipelineWorker]:
-    """A started pipeline, as lean as it goes; leaving waits until every frame has been through."""
-    worker = PipelineWorker(
-        Pipeline(consumers), idle_timeout_secs=None, enable_rtvi=False, enable_turn_tracking=False
-    )
-    started = asyncio.Event()
-
-    @worker.event_handler("on_pipeline_started")  # type: ignore[untyped-decorator,unused-ignore]
-    async def _started(*_: object) -> None:
-        started.set()
-
-    runner = WorkerRunner(handle_sigint=False)
-    await runner.add_workers(worker)
-    running = asyncio.create_task(runner.run())
-    await started.wait()
-    try:
-        yield worker
-    finally:
-        await worker.queue_frame(EndFrame())
-        await running

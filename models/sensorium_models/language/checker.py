@@ -8,6 +8,8 @@ facts cannot carry is refused too: where things are ("a cat on a couch", althoug
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .facts import Scene, words
 from .lexicon import AT_LEAST, NUMBERS, generals, plural, singular, word_set
 from .questions import Question
@@ -31,7 +33,7 @@ _MEDIUM = word_set(
 _VERBS = word_set(
     """is are was were see sees saw seen look looks appear appears seem seems show shows contain
     contains feature features depicts include includes has have had hear heard hears read reads
-    say says said detect detects notice spot i'm it's that's there's this's here's what's"""
+    say says said detect detects notice spot be i'm it's that's there's this's here's what's"""
 )
 _PLACES = word_set(
     """in on at under behind beside near above below inside over by against between beneath
@@ -49,6 +51,8 @@ _HEDGES = word_set("probably maybe perhaps possibly likely or be called named")
 _DOUBTS = word_set("think believe may might could seem seems appear appears")
 _ONE = word_set("a an one single")
 _QUESTION_STARTS = word_set("do does did is are can could would how where why who when")
+_IS = word_set("is are was were be look looks resembles")
+_QUOTED = '"'  # stands for a quotation among the things said
 QUOTE_MARKS = '"\u201c\u201d'
 
 
@@ -57,10 +61,17 @@ class Sentence:
 
     ``alive`` falls at the first word that no fact supports. ``closable`` is true right after a
     word at which the sentence may be cut and still is a whole, true answer to the question.
+
+    ``told`` is what the sentences before it have ``said``: they have answered, so this one may
+    only end where it adds something. ``None``: nothing was answered yet.
     """
 
-    def __init__(self, scene: Scene, question: Question, asked: str) -> None:
+    def __init__(
+        self, scene: Scene, question: Question, asked: str, told: Collection[str] | None = None
+    ) -> None:
         self.scene, self.question = scene, question
+        self._answers = told is None
+        self._told = {n for name in told or () for n in (name, *generals(name))}
         self.asked = {singular(w) for w in words(asked)}
         self.alive, self.closable = True, False
         self.in_quote, self.marked = False, False
@@ -68,7 +79,9 @@ class Sentence:
         self._determiner, self._number, self._least, self._past = "", -1, 0, False
         self._phrase: tuple[str, ...] = ()
         self._mentioned: list[str] = []
-        self._said: set[str] = set()
+        self._last = ""
+        self.said: set[str] = set()
+        self._is = False  # "the cat is ...": what follows is the same thing
         self._speaks, self._hedged, self._has_quoted = "", False, False
         self._quote_at: set[int] = set()
         source = scene.quotes["heard" if question.ask == "heard" else "read"]
@@ -98,7 +111,8 @@ class Sentence:
             self.alive = False
         self._count_alone()
         if self.in_quote:
-            self.closable = self.quote_whole
+            self.closable = self.quote_whole and _QUOTED not in self._told
+            self.said.add(_QUOTED)
         if char == "?" or (self.in_quote and not self.quote_whole):
             self.alive = False
 
@@ -121,13 +135,14 @@ class Sentence:
 
     def _end_quote(self) -> None:
         self.in_quote, self._opened = False, False
-        self.closable = self.quote_whole
+        self.closable = self.quote_whole and _QUOTED not in self._told
         self.alive = self.alive and self.closable
+        self.said.add(_QUOTED)
 
     def _break(self) -> None:
         """A clause ends: what binds only inside a clause is forgotten."""
         self._count_alone()
-        self._negated = self._place = False
+        self._negated = self._place = self._is = False
         self._determiner, self._least = "", 0
 
     # -- words -------------------------------------------------------------------------------
@@ -149,7 +164,7 @@ class Sentence:
     def _polarity(self, low: str) -> None:
         noun = self.question.noun or "person"
         truth = self.scene.count(noun) > 0 and noun not in self.scene.stale
-        self.alive = truth == (low == "yes")
+        self.alive = self._answers and truth == (low == "yes")
         # A bare "No." may also mean "not known", a bare "Yes." claims to be sure.
         self.closable = self.alive and low == "yes" and noun in self.scene.sure
 
@@ -190,20 +205,21 @@ class Sentence:
     def _known_by_name(self, low: str) -> bool:
         if low not in self.scene.names:
             return False
-        self.closable = self._verb and not self._negated
+        self.closable = self._verb and not self._negated and low not in self._told
+        self.said.add(low)
         return not self._negated
 
     def _absent(self, low: str, name: str) -> bool:
         """A thing asked for and not there may be denied; nothing may be denied wholesale."""
         if low in ("nothing", "anything") and (self._negated or low == "nothing"):
-            self.closable = self._verb
+            self.closable = self._verb and self._answers
             sense = "heard" if self.question.ask == "heard" else "read"
             return self.scene.empty and not self.scene.quotes[sense].words
         if low in _NOBODY or (low in ("anyone", "anybody") and self._negated):
-            self.closable = self._verb
+            self.closable = self._verb and self._answers
             return not self.scene.count("person")
         if self._negated and name in self.asked and name == self.question.noun:
-            self.closable = self._verb
+            self.closable = self._verb and self._answers
             return True
         return False
 
@@ -217,14 +233,26 @@ class Sentence:
             agrees = agrees and count == 1
         agrees = agrees and count >= self._least
         # "The cat is a cat" says nothing, hedged or not.
-        clash = label in self._said or any(self._same(label, m) for m in self._mentioned)
+        clash = label in self.said or (
+            not self._may_be(label)
+            if self._is
+            else any(self._same(label, m) for m in self._mentioned)
+        )
         past = self._past or label not in self.scene.stale
         sure = self._hedged or label in self.scene.sure
         self.alive = agrees and past and sure and not (self._negated or self._place or clash)
         self._mentioned.append(label)
-        self._said.add(label)
+        self._last = label
+        self.said.add(label)
         self._determiner, self._number, self._least = "", -1, 0
         self.closable = self._verb and self._relevant(label)
+
+    def _may_be(self, label: str) -> bool:
+        """Whether what was mentioned last is a ``label``: of two boxes neither is the other."""
+        last = self._last
+        kin = label in generals(last) or last in generals(label)
+        boxed = self.scene.boxed | {"face", "person"}
+        return kin or not (self._is_boxed(label, boxed) and self._is_boxed(last, boxed))
 
     def _same(self, one: str, other: str) -> bool:
         """Whether two mentions would count one thing twice ("a tabby and an Egyptian cat")."""
@@ -242,6 +270,9 @@ class Sentence:
 
     def _relevant(self, label: str) -> bool:
         """Whether a sentence that ends after ``label`` answers what was asked."""
+        if not self._answers:
+            fresh = label not in self.scene.stale or self._past
+            return fresh and label not in self._told
         if self.question.ask in ("read", "heard", "where", "detail"):
             return False  # no label answers these
         if label in self.scene.stale and self.question.ask != "what":
@@ -274,7 +305,7 @@ class Sentence:
         if not asked or self._number != self.scene.count(self.question.noun):
             self.alive = False
         else:
-            self.closable = True
+            self.closable = self._answers
         self._number = -1
 
     def _function(self, low: str) -> bool:
@@ -296,6 +327,9 @@ class Sentence:
         if low in _HEDGES:
             self._mentioned.clear()
         self._hedged = self._hedged or low in _HEDGES or low in _DOUBTS
+        if low == "and":
+            self._is, self._last = False, ""
+        self._is = self._is or (low in _IS and self._last != "")
         if low == "but":
             self._break()
         if low in _ONE or low in ("the", "these", "those", "this", "that"):

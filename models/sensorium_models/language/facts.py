@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sensorium.errors import BadInput
 
-from .lexicon import counted, display, generals, listed, normal, singular
+from .lexicon import counted, display, generals, listed, normal, singular, with_article
 
 Kind = Literal["seen", "face", "class", "heard", "read"]
 
@@ -22,6 +22,7 @@ NOW_S = 3.0
 """Percepts younger than this (seconds) are "now"."""
 QUOTE_CHARS = 400
 FACE_NAMES = {"", "face", "unknown", "a face"}
+_SPOKEN = ("cat", "dog", "bird")  # said before a breed: "a cat, probably a tabby"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,36 @@ def phrase(fact: Fact) -> str:
     return words if fact.score >= SURE else f"probably {words}"
 
 
+def supported(things: Sequence[Fact], classes: Sequence[Fact]) -> list[Fact]:
+    """``things``, each as sure as the class that says more of it: an Egyptian cat is a cat."""
+
+    def best(thing: Fact) -> float:
+        name = normal(thing.text)
+        return max([thing.score, *(c.score for c in classes if name in _names(c))])
+
+    return [replace(thing, score=best(thing)) for thing in things]
+
+
+def telling(classes: Sequence[Fact], things: Sequence[Fact]) -> list[Fact]:
+    """The classes worth a word: beside ``things`` an unsure one counts only if it names one."""
+    names = {normal(f.text) for f in things if f.kind == "seen"}
+    return [c for c in classes if not things or c.score >= SURE or names & set(_names(c))]
+
+
+def impression(top: Fact, things: Sequence[Fact] = ()) -> str:
+    """What the picture shows as a whole, in a sentence; "" when ``things`` have said it."""
+    name, more = normal(top.text), generals(normal(top.text))
+    kin = [f for f in things if normal(f.text) in (name, *more)]
+    if any(normal(f.text) == name or f.count > 1 for f in kin):
+        return ""
+    spoken = next((g for g in _SPOKEN if g in more), "")
+    if spoken and not kin:
+        return f"It looks like {with_article(spoken)}, {phrase(top)}."
+    what = f"The {display(kin[0].text)}" if kin and len(things) > 1 else "It"
+    verb = "looks like" if top.score >= SURE else "could be"
+    return f"{what} {verb} {with_article(display(top.text))}."
+
+
 def quote(facts: Iterable[Fact], kind: Kind) -> str:
     """The words heard or read, in order, as one line; cut at a word after ``QUOTE_CHARS``."""
     text = " ".join(" ".join(f.text.split()) for f in facts if f.kind == kind)
@@ -100,7 +131,7 @@ def describe(facts: Sequence[Fact]) -> str:
     lines = []
     for when, group in _by_age(f for f in good if f.kind in ("seen", "face", "class")):
         verb, since = ("sees", "") if when == "now" else ("saw", f" {when}")
-        lines.append(f"The camera {verb} {listing(group)}{since}.")
+        lines.append(_sight(group, verb, since))
     if not lines:
         lines.append("The camera sees nothing.")
     lines += [
@@ -114,16 +145,28 @@ def describe(facts: Sequence[Fact]) -> str:
     return "\n".join(lines)
 
 
-def listing(group: Sequence[Fact]) -> str:
-    """Things in words; a class that only says more about a thing follows it after a comma."""
+def _sight(group: Sequence[Fact], verb: str, since: str) -> str:
     things = [f for f in group if f.kind != "class"]
-    parts, extra = [phrase(f) for f in things], ""
-    for fact in (f for f in group if f.kind == "class"):
-        if len(things) == 1 and normal(things[0].text) in generals(normal(fact.text)):
-            extra = f", {phrase(fact)}"
-        else:
-            parts.append(phrase(fact))
-    return listed(parts) + extra
+    parts = []
+    if things:
+        doubt = "" if any(f.score >= SURE for f in things) else "probably "
+        parts.append(f"The camera {doubt}{verb} {listing(things)}{since}.")
+    parts += [impression(f, things) for f in group if f.kind == "class"]
+    return " ".join(filter(None, parts))
+
+
+def listing(things: Sequence[Fact]) -> str:
+    """Things in words, the sure ones first; "probably" only marks some off from the others."""
+    ordered = sorted(things, key=lambda f: f.score < SURE)
+    if ordered[0].score < SURE:
+        ordered = [replace(f, score=SURE) for f in ordered]
+    return listed([phrase(f) for f in ordered])
+
+
+def beside(faces: Sequence[Fact], seen: Sequence[Fact]) -> list[Fact]:
+    """``faces`` less those that are but the face of a person in ``seen``."""
+    people = any(normal(f.text) == "person" for f in seen)
+    return [f for f in faces if not people or f.text.strip().lower() not in FACE_NAMES]
 
 
 def _by_age(facts: Iterable[Fact]) -> list[tuple[str, list[Fact]]]:
@@ -138,10 +181,10 @@ def _by_age(facts: Iterable[Fact]) -> list[tuple[str, list[Fact]]]:
 def _tidy(group: list[Fact]) -> list[Fact]:
     """Merge alike things; of the classes keep the likeliest that says more than a box does."""
     spoken = [f for f in group if f.kind in ("heard", "read")]
-    things = merged(group, "seen") + merged(group, "face")
-    boxes = {normal(f.text) for f in things}
     classes = sorted(merged(group, "class"), key=lambda f: -f.score)
-    return things + [f for f in classes[:1] if normal(f.text) not in boxes] + spoken
+    seen = supported(merged(group, "seen"), classes)
+    things = seen + beside(merged(group, "face"), seen)
+    return things + telling(classes[:1], things) + spoken
 
 
 class Scene:
@@ -153,9 +196,10 @@ class Scene:
 
     def __init__(self, facts: Sequence[Fact]) -> None:
         self.facts = usable(facts)
-        self.seen = merged(self.facts, "seen")
+        classes = sorted(merged(self.facts, "class"), key=lambda f: -f.score)
+        self.seen = supported(merged(self.facts, "seen"), classes)
         self.faces = merged(self.facts, "face")
-        self.classes = sorted(merged(self.facts, "class"), key=lambda f: -f.score)
+        self.classes = telling(classes, [*self.seen, *self.faces])
         self.boxed = {normal(f.text) for f in self.seen}
         self.counts = self._count()
         self.sure = {n for f in self._things() if f.score >= SURE for n in _names(f)}

@@ -13,7 +13,7 @@ from .checker import QUOTE_MARKS, Sentence
 from .facts import Fact, Scene
 from .lexicon import word_set
 from .questions import Question, is_scene_question, parse_question
-from .realise import realise
+from .realise import answer, realise
 
 UNSURE = "I am not sure."
 MARKUP = "*_#`"  # Markdown, which is not spoken
@@ -30,6 +30,7 @@ _CLAIM = re.compile(
     r"\b(?:in front of|behind|next to) (?:me|you|the camera)\b",
     re.IGNORECASE,
 )
+_QUOTES = re.compile(r"\b(?:(?:i|it)(?: can| could)? (?:reads?|says?)|i heard)\s*$", re.IGNORECASE)
 _ANY = Question("what")
 
 
@@ -38,8 +39,10 @@ class GroundingGuard:
 
     A question about the surroundings is answered only with what ``facts`` support: the first
     clause that goes further is cut off, and when nothing is left the answer is
-    :func:`~.realise.realise`. Other replies pass unchanged, but for sentences that claim to
-    perceive something. ``done`` turns true when nothing more will be let out: stop the model then.
+    :func:`~.realise.realise`. With ``opens`` the guard answers such a question itself, at once
+    (:meth:`begin`); the model goes on from there and may add what the facts hold besides. Other
+    replies pass unchanged, but for sentences that claim to perceive something. ``done`` turns
+    true when nothing more will be let out: stop the model then.
 
     ``patience`` is how many sentences may fail before the guard gives up on the model;
     ``max_sentences`` bounds a reply.
@@ -52,6 +55,7 @@ class GroundingGuard:
         *,
         max_sentences: int = 3,
         patience: int = 1,
+        opens: bool = False,
     ) -> None:
         self.question, self.facts = question, list(facts)
         self._scene = Scene(facts)
@@ -59,6 +63,8 @@ class GroundingGuard:
         self.done = False
         self._asked = parse_question(question) if self.strict else _ANY
         self._left, self._patience = max_sentences, patience
+        self._told: set[str] | None = None
+        self._opens, self._rest = opens and self.strict, ""
         self._buffer, self._released = "", ""
         self._sentence_open, self._checking = False, self.strict
         self._start_sentence()
@@ -66,6 +72,19 @@ class GroundingGuard:
     @property
     def text(self) -> str:
         """Everything let out so far."""
+        return self._released
+
+    def begin(self) -> str:
+        """The answer's first sentence, and a blank; "" when the model is to make it."""
+        if not self._opens:
+            return ""
+        self._opens = False
+        opening, self._rest = answer(self.question, self.facts)
+        self._tell(opening)
+        self._released = f"{opening} "
+        self._left -= 1
+        if self._left <= 0:
+            self.done, self._rest = True, ""
         return self._released
 
     def feed(self, delta: str) -> str:
@@ -79,15 +98,17 @@ class GroundingGuard:
         """The model is through: return the rest, or the truthful answer when nothing was let out.
 
         A reply that was cut in the middle of a sentence (``max_tokens``) is closed where it
-        could end.
+        could end. Where the model added nothing to :meth:`begin`, the facts do.
         """
         out = "" if self.done else self._take(final=True)
         self.done = True
         if not self._released.strip():
             rest = realise(self.question, self.facts) if self.strict else UNSURE
-            self._released += rest
-            out += rest
-        return out
+        else:
+            rest = self._rest
+        self._released += rest
+        self._rest = ""
+        return out + rest
 
     # -- tokens ------------------------------------------------------------------------------
     def _take(self, *, final: bool) -> str:
@@ -115,7 +136,8 @@ class GroundingGuard:
 
     def _step(self, token: str, following: str) -> None:
         if not self._pending.strip() and token.isspace() and not self._sentence_open:
-            self._pending += token if self._released else ""
+            if self._released and not self._released[-1].isspace():
+                self._pending += token
             return
         self._sentence_open = True
         if self._is_end(token, following):
@@ -128,7 +150,7 @@ class GroundingGuard:
             self._pass(token)
 
     def _is_end(self, token: str, following: str) -> bool:
-        if self._checking and self._sentence.goes_on:
+        if self._checking and not self._failed and self._sentence.goes_on:
             return False
         if "\n" in token:
             return True
@@ -145,7 +167,7 @@ class GroundingGuard:
         self._pending, self._safe, self._last_word = "", 0, ""
         self._failed, self._sentence_open, self._spoken = False, False, False
         self._checking = self.strict
-        self._sentence = Sentence(self._scene, self._asked, self.question)
+        self._sentence = Sentence(self._scene, self._asked, self.question, self._told)
 
     def _check(self, token: str) -> None:
         """Feed one token to the sentence; let out what is safe when a new clause begins."""
@@ -204,6 +226,8 @@ class GroundingGuard:
 
     def _after_sentence(self) -> None:
         spoken = self._spoken
+        if spoken and self.strict:
+            self._told = (self._told or set()) | self._sentence.said
         self._start_sentence()
         if spoken:
             self._left -= 1
@@ -217,7 +241,7 @@ class GroundingGuard:
             self._last_word = token
         if token not in ",;:":
             self._pending += token
-        elif _CLAIM.search(self._pending.replace("\u2019", "'")):
+        elif self._claims() or (token == ":" and _QUOTES.search(self._pending)):
             self._recheck()
             if not self._failed:
                 self._check(token)
@@ -227,7 +251,7 @@ class GroundingGuard:
             self._pending = token
 
     def _end_passed(self) -> None:
-        if _CLAIM.search(self._pending.replace("\u2019", "'")):
+        if self._claims():
             text, self._pending = self._pending.rstrip(), ""
             self._recheck(text)
             if not self._failed:
@@ -236,6 +260,9 @@ class GroundingGuard:
         else:
             self._let_out(len(self._pending))
         self._after_sentence()
+
+    def _claims(self) -> bool:
+        return bool(_CLAIM.search(self._pending.replace("\u2019", "'")))
 
     def _recheck(self, text: str | None = None) -> None:
         """A clause claims to perceive: from here to the end of the sentence it is checked."""
@@ -258,3 +285,14 @@ class GroundingGuard:
     def _release(self, text: str) -> None:
         self._released += text
         self._spoken = True
+        self._rest = ""
+
+    def _tell(self, opening: str) -> None:
+        """Keep what the opening names, which no later sentence may just repeat."""
+        for token in _TOKEN.findall(opening):
+            if token[0].isalnum():
+                self._sentence.word(token)
+            elif not token.isspace():
+                self._sentence.mark(token)
+        self._told = set(self._sentence.said)
+        self._start_sentence()

@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import Field
 
-from sensorium.errors import MissingDependency, ModelError, ModelUnavailable
+from sensorium.errors import BadInput, MissingDependency, ModelError, ModelUnavailable
 from sensorium.workers.model import Model, ModelOptions
 
 from .request import ChatRequest, parse_request
@@ -56,6 +56,15 @@ class LlamaModel(Model[Mapping[str, Any], dict[str, str]]):
         super().__init__(options)
         self._server: Any = None
 
+    @classmethod
+    def weights(cls, options: Any) -> dict[str, str]:
+        """The sha256 of its files."""
+        from sensorium_models.store.fingerprint import weights_of
+
+        if options.path is not None:
+            return weights_of(options.path)
+        return weights_of(options.entry, options.file)
+
     def load(self, device: str) -> None:
         """Map the weights. ``device``: ``cpu``, or a GPU that this build of llama.cpp has.
 
@@ -79,6 +88,10 @@ class LlamaModel(Model[Mapping[str, Any], dict[str, str]]):
                 self._server = xllamacpp.Server(params)
             except RuntimeError as error:
                 raise ModelError(NAME, f"llama.cpp cannot load {path}: {error}") from error
+
+    def warm_up(self) -> None:
+        """Generate one token: llama.cpp sets itself up, and its pages come into memory."""
+        self.infer([{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}])
 
     def _locate(self) -> Path:
         path: Path | None = self.options.path
@@ -113,7 +126,7 @@ class LlamaModel(Model[Mapping[str, Any], dict[str, str]]):
     def stream(self, request: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         """Yield ``{"text": delta}`` as tokens come. Closing stops llama.cpp and frees its slot.
 
-        Raises ``BadInput`` (bad request) and ``ModelError`` (not loaded, prompt too long).
+        Raises ``BadInput`` (bad request, prompt too long) and ``ModelError`` (not loaded).
         """
         chat = parse_request(request)
         if self._server is None:
@@ -130,10 +143,12 @@ class LlamaModel(Model[Mapping[str, Any], dict[str, str]]):
     def _text(self, chunk: dict[str, Any]) -> str:
         if "error" in chunk:
             error = chunk["error"]
-            advice = ""
             if error.get("type") == CONTEXT_ERROR:
-                advice = " (shorten the history or raise the option 'context')"
-            raise ModelError(NAME, f"{error.get('message', error)}{advice}")
+                raise BadInput(
+                    f"the question is too long for {NAME}: {error.get('message', error)} "
+                    "(shorten it or the history, or raise the option 'context')"
+                )
+            raise ModelError(NAME, f"{error.get('message', error)}")
         choices = chunk.get("choices") or [{}]
         return choices[0].get("delta", {}).get("content") or ""
 

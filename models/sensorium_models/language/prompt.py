@@ -15,6 +15,11 @@ SYSTEM = "You are Sensorium, a helpful voice assistant. Answer in one short sent
 HISTORY_CHARS = 2000
 
 
+def size(messages: Sequence[Mapping[str, str]]) -> int:
+    """Characters of ``messages`` together."""
+    return sum(len(message["content"]) for message in messages)
+
+
 def trim(history: Sequence[Mapping[str, str]], max_chars: int) -> list[dict[str, str]]:
     """The latest messages of ``history`` that fit ``max_chars``, starting with a user's."""
     kept: list[dict[str, str]] = []
@@ -36,8 +41,12 @@ def build(
     *,
     system: str = SYSTEM,
     history_chars: int = HISTORY_CHARS,
+    opening: str = "",
 ) -> list[dict[str, str]]:
-    """System, trimmed history, then the question after its facts (``None``: no facts block)."""
+    """System, trimmed history, then the question after its facts (``None``: no facts block).
+
+    ``opening`` is the beginning of the answer, where that was made already.
+    """
     asked = question.strip()
     if facts is not None:
         asked = f"{describe(facts)}\nQuestion: {asked}"
@@ -45,4 +54,5 @@ def build(
         *([{"role": "system", "content": system}] if system else []),
         *trim(history, history_chars),
         {"role": "user", "content": asked},
+        *([{"role": "assistant", "content": opening}] if opening else []),
     ]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .facts import FACE_NAMES, NOW_S, SURE, Fact, Scene, listing, phrase, quote
-from .lexicon import counted, display, generals, listed, normal, plural, with_article
+from .facts import FACE_NAMES, NOW_S, SURE, Fact, Scene, beside, impression, listing, quote
+from .lexicon import counted, plural, with_article
 from .questions import Question, parse_question
 
 NOTHING = "I see nothing I can name."
 _FINER = {"man", "woman", "child", "boy", "girl", "kid", "baby"}  # a person, more than we know
-_SPOKEN = ("cat", "dog", "bird")  # said before a breed: "a cat, probably a tabby"
 
 
 def realise(question: str, facts: Sequence[Fact]) -> str:
     """One to three sentences that answer ``question`` from ``facts``, and claim nothing else."""
+    return " ".join(filter(None, answer(question, facts)))
+
+
+def answer(question: str, facts: Sequence[Fact]) -> tuple[str, str]:
+    """:func:`realise` in two: the sentence that answers, and what may be added to it (or "")."""
     scene = Scene(facts)
     asked = parse_question(question)
     answers = {
@@ -26,55 +30,39 @@ def realise(question: str, facts: Sequence[Fact]) -> str:
         "where": _where,
         "detail": _detail,
     }
-    answer = answers.get(asked.ask)
-    return answer(scene, asked) if answer else _what(scene)
+    found = answers.get(asked.ask)
+    opening, *rest = found(scene, asked) if found else _what(scene)
+    return opening, " ".join(rest)
 
 
-def _what(scene: Scene) -> str:
+def _what(scene: Scene) -> list[str]:
     fresh, stale = _split(scene)
-    sentences = [f"I see {listing([*fresh, *_finer(scene, fresh)])}."] if fresh else []
+    sentences = [_sees(fresh)] if fresh else []
     if stale:
-        sentences.append(f"{_ago(stale).capitalize()} I saw {_list(stale)}.")
-    sentences += _impression(scene, [*fresh, *stale])
+        sentences.append(_saw(stale))
+    sentences += [s for top in scene.classes[:1] if (s := impression(top, [*fresh, *stale]))]
     text = quote(scene.facts, "read")
     if text and (not sentences or len(text) <= 80):
         sentences.append(f'I can read: "{text}"')
-    return " ".join(sentences) or NOTHING
-
-
-def _finer(scene: Scene, things: list[Fact]) -> list[Fact]:
-    """The likeliest class, where it says more about the only thing in view."""
-    top = scene.classes[:1]
-    known = len(things) == 1 and top and normal(things[0].text) in generals(normal(top[0].text))
-    return top if known else []
-
-
-def _impression(scene: Scene, things: list[Fact]) -> list[str]:
-    """A sentence for what the picture shows as a whole, unless a box has said it."""
-    if not scene.classes:
-        return []
-    top = scene.classes[0]
-    names = {normal(top.text), *generals(normal(top.text))}
-    if any(normal(f.text) in names for f in things) or (things and top.score < SURE):
-        return []
-    spoken = next((g for g in _SPOKEN if g in names - {normal(top.text)}), "")
-    if spoken:
-        return [f"It looks like {with_article(spoken)}, {phrase(top)}."]
-    verb = "It looks like" if top.score >= SURE else "It could be"
-    return [f"{verb} {with_article(display(top.text))}."]
+    return sentences or [NOTHING]
 
 
 def _split(scene: Scene) -> tuple[list[Fact], list[Fact]]:
     """What is in view now and what was, the most of it first; a nameless face is its person."""
-    people = any(normal(f.text) == "person" for f in scene.seen)
-    faces = [f for f in scene.faces if not people or f.text.strip().lower() not in FACE_NAMES]
-    things = sorted([*scene.seen, *faces], key=lambda f: -f.count * f.score)
+    things = [*scene.seen, *beside(scene.faces, scene.seen)]
+    things.sort(key=lambda f: -f.count * f.score)
     fresh = [f for f in things if f.age_s < NOW_S]
     return fresh, [f for f in things if f.age_s >= NOW_S]
 
 
-def _list(facts: list[Fact]) -> str:
-    return listed([phrase(f) for f in facts])
+def _sees(things: Sequence[Fact]) -> str:
+    sure = any(f.score >= SURE for f in things)
+    return f"I {'see' if sure else 'think I see'} {listing(things)}."
+
+
+def _saw(things: Sequence[Fact]) -> str:
+    sure = any(f.score >= SURE for f in things)
+    return f"{_ago(things).capitalize()} I {'saw' if sure else 'think I saw'} {listing(things)}."
 
 
 def _ago(facts: Sequence[Fact]) -> str:
@@ -91,25 +79,25 @@ def _sighting(scene: Scene, noun: str) -> str:
     return f"I see {thing}" if sure else f"I think I see {thing}"
 
 
-def _read(scene: Scene, _: Question) -> str:
+def _read(scene: Scene, _: Question) -> list[str]:
     text = quote(scene.facts, "read")
-    return f'It says: "{text}"' if text else "I cannot read any text."
+    return [f'It says: "{text}"' if text else "I cannot read any text."]
 
 
-def _heard(scene: Scene, _: Question) -> str:
+def _heard(scene: Scene, _: Question) -> list[str]:
     text = quote(scene.facts, "heard")
-    return f'I heard: "{text}"' if text else "I have not heard anything."
+    return [f'I heard: "{text}"' if text else "I have not heard anything."]
 
 
-def _count(scene: Scene, asked: Question) -> str:
+def _count(scene: Scene, asked: Question) -> list[str]:
     if asked.noun in ("thing", "object") or asked.noun in _FINER:
         return _what(scene)
     if not scene.count(asked.noun):
-        return f"I do not see any {plural(asked.noun)}."
-    return _sentence(_sighting(scene, asked.noun))
+        return [f"I do not see any {plural(asked.noun)}."]
+    return [_sentence(_sighting(scene, asked.noun))]
 
 
-def _exists(scene: Scene, asked: Question) -> str:
+def _exists(scene: Scene, asked: Question) -> list[str]:
     noun = asked.noun
     if noun in ("text", "word"):
         return _read(scene, asked)
@@ -117,13 +105,13 @@ def _exists(scene: Scene, asked: Question) -> str:
         return _what(scene)
     if scene.count(noun):
         if noun in scene.stale:
-            return f"Not now, but {_sighting(scene, noun)}."
-        return f"Yes, {_sighting(scene, noun)}."
+            return [f"Not now, but {_sighting(scene, noun)}."]
+        return [f"Yes, {_sighting(scene, noun)}."]
     people = scene.count("person")
     if noun in _FINER and people:
         rest = "whether it is" if people == 1 else "whether one is"
-        return f"{_known(scene)}, but I cannot tell {rest} {with_article(noun)}."
-    return f"No, I do not see {with_article(noun)}."
+        return [f"{_known(scene)}, but I cannot tell {rest} {with_article(noun)}."]
+    return [f"No, I do not see {with_article(noun)}."]
 
 
 def _known(scene: Scene) -> str:
@@ -135,29 +123,29 @@ def _sentence(words: str) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
-def _who(scene: Scene, _: Question) -> str:
+def _who(scene: Scene, _: Question) -> list[str]:
     named = [f for f in scene.faces if f.text.strip().lower() not in FACE_NAMES]
     fresh = [f for f in named if f.age_s < NOW_S]
     if fresh:
-        return f"I see {_list(fresh)}."
+        return [_sees(fresh)]
     if named:
-        return f"{_ago(named).capitalize()} I saw {_list(named)}."
+        return [_saw(named)]
     people = scene.count("person")
     if not people:
-        return "I do not see anyone."
+        return ["I do not see anyone."]
     whom = "who that is" if people == 1 else "who they are"
-    return f"{_known(scene)}, but I do not know {whom}."
+    return [f"{_known(scene)}, but I do not know {whom}."]
 
 
-def _where(scene: Scene, asked: Question) -> str:
+def _where(scene: Scene, asked: Question) -> list[str]:
     if not asked.noun:
-        return f"I cannot tell where this is. {_what(scene)}"
+        return ["I cannot tell where this is.", *_what(scene)]
     if not scene.count(asked.noun):
-        return f"I do not see {with_article(asked.noun)}."
-    return _sentence(f"{_sighting(scene, asked.noun)}, but I cannot tell exactly where")
+        return [f"I do not see {with_article(asked.noun)}."]
+    return [_sentence(f"{_sighting(scene, asked.noun)}, but I cannot tell exactly where")]
 
 
-def _detail(scene: Scene, asked: Question) -> str:
+def _detail(scene: Scene, asked: Question) -> list[str]:
     if not scene.count(asked.noun):
-        return f"I cannot tell. {_what(scene)}"
-    return _sentence(f"{_sighting(scene, asked.noun)}, but I cannot tell more than that")
+        return ["I cannot tell.", *_what(scene)]
+    return [_sentence(f"{_sighting(scene, asked.noun)}, but I cannot tell more than that")]

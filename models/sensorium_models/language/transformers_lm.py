@@ -52,6 +52,13 @@ class TransformersModel(Model[Mapping[str, Any], dict[str, str]]):
         self._tokenizer: Any = None
         self._device = "cpu"
 
+    @classmethod
+    def weights(cls, options: Any) -> dict[str, str]:
+        """The sha256 of the files of a local checkpoint; nothing of one that a hub holds."""
+        from sensorium_models.store.fingerprint import weights_of
+
+        return weights_of(options.checkpoint)
+
     def load(self, device: str) -> None:
         """Load tokenizer and weights to ``device``.
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from sensorium.errors import BadInput, MissingDependency, ModelError
 from sensorium.workers.model import Model, ModelOptions
 from sensorium_models.speech.spoken import pieces, spoken
+from sensorium_models.store.fingerprint import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,6 +56,11 @@ class TextToSpeech(Model[SpeakRequest, SpeakResult]):
     Options = TextToSpeechOptions
     _voice: Any = None
 
+    @classmethod
+    def weights(cls, options: Any) -> dict[str, str]:
+        """The sha256 of its files."""
+        return weights_of("hibari-tts")
+
     def load(self, device: str) -> None:
         """Open the voice and its lexicon. It runs on the CPU on any ``device``."""
         del device
@@ -66,6 +72,10 @@ class TextToSpeech(Model[SpeakRequest, SpeakResult]):
             ) from error
         self._voice = Hibari(threads=self.options.threads)
         _ = self._voice.g2p  # the lexicon loads here, not within the first sentence
+
+    def warm_up(self) -> None:
+        """Say a word to nobody."""
+        self.infer([{"text": "Yes."}])
 
     def infer(self, batch: Sequence[SpeakRequest]) -> list[SpeakResult]:
         """Say each text; a text without a letter or digit gives zero samples."""

@@ -17,6 +17,7 @@ from sensorium.errors import BadInput, MissingDependency, ModelError, ModelUnava
 from sensorium.workers.model import Model, ModelOptions
 from sensorium_models.speech.waveform import SAMPLE_RATE, SAMPLES_PER_MS, as_waveform
 from sensorium_models.store import ModelStore
+from sensorium_models.store.fingerprint import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,11 @@ class VoiceActivity(Model[VoiceRequest, VoiceResult]):
 
     Options = VoiceActivityOptions
     _session: Any = None
+
+    @classmethod
+    def weights(cls, options: Any) -> dict[str, str]:
+        """The sha256 of its files."""
+        return weights_of(options.model)
 
     def load(self, device: str) -> None:
         """Open the graph. It always runs on the CPU: a chunk costs less than a copy to a GPU."""

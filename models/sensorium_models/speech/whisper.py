@@ -12,15 +12,17 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+import numpy as np
+
 from sensorium.errors import MissingDependency, ModelError, ModelUnavailable
 from sensorium.workers.model import Model, ModelOptions
-from sensorium_models.speech.waveform import Waveform, as_waveform, loudest_dbfs
+from sensorium_models.speech.waveform import SAMPLE_RATE, Waveform, as_waveform, loudest_dbfs
 from sensorium_models.store import ModelStore
+from sensorium_models.store.fingerprint import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -79,6 +81,11 @@ class SpeechToText(Model[SpeechRequest, SpeechResult]):
     Options = SpeechToTextOptions
     _whisper: Any = None
 
+    @classmethod
+    def weights(cls, options: Any) -> dict[str, str]:
+        """The sha256 of its files."""
+        return weights_of(options.model)
+
     def load(self, device: str) -> None:
         """Load the weights from the store or a folder; never from the network.
 
@@ -108,6 +115,11 @@ class SpeechToText(Model[SpeechRequest, SpeechResult]):
             )
         except (RuntimeError, ValueError) as error:
             raise ModelError(self.options.model, f"cannot load {folder}: {error}") from error
+
+    def warm_up(self) -> None:
+        """Transcribe a quarter of a second of noise: one window, as of any short utterance."""
+        noise = np.random.default_rng(0).normal(0.0, 0.01, SAMPLE_RATE // 4)
+        self._transcribe(noise.astype(np.float32))
 
     def _folder(self) -> Path:
         name: str = self.options.model

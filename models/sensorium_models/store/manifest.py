@@ -26,6 +26,7 @@ Task: TypeAlias = Literal[
     "text-to-speech",
     "text-embedding",
     "image-classification",
+    "policy",
     "object-detection",
     "face-detection",
     "ocr",

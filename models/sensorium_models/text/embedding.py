@@ -13,6 +13,7 @@ import numpy as np
 from sensorium.errors import BadInput, MissingDependency, ModelError
 from sensorium.workers.model import Model, ModelOptions
 from sensorium_models.store import ModelStore
+from sensorium_models.store.fingerprint import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,11 @@ class TextEmbedding(Model[TextRequest, EmbeddingResult]):
 
     Options = TextEmbeddingOptions
     _model: Any = None
+
+    @classmethod
+    def weights(cls, options: Any) -> dict[str, str]:
+        """The sha256 of its files."""
+        return weights_of(options.model)
 
     def load(self, device: str) -> None:
         """Bring the weights to ``device``; raises ModelUnavailable when the store has none."""

@@ -18,6 +18,7 @@ from pydantic import Field
 from sensorium.errors import ModelError
 from sensorium.workers.model import Model, ModelOptions
 from sensorium_models.store import ModelStore
+from sensorium_models.store.fingerprint import weights_of
 
 from .images import Floats, Image, ImageRequest, Objects, image_of, letterbox, overlaps
 
@@ -63,6 +64,11 @@ class FaceDetector(Model[ImageRequest, Faces]):
 
     Options = FaceDetectorOptions
     _interpreter: Any = None
+
+    @classmethod
+    def weights(cls, options: Any) -> dict[str, str]:
+        """The sha256 of its files."""
+        return weights_of(NAME, WEIGHTS)
 
     def load(self, device: str) -> None:
         """Open the network; ``device`` does not matter, 2 ms on one core is all it takes."""

@@ -14,6 +14,7 @@ from pydantic import Field
 from sensorium.errors import ModelError
 from sensorium.workers.model import Model, ModelOptions
 from sensorium_models.store import ModelStore
+from sensorium_models.store.fingerprint import weights_of
 
 from .images import (
     Floats,
@@ -55,6 +56,11 @@ class ObjectDetector(Model[ImageRequest, Objects]):
 
     Options = ObjectDetectorOptions
     _session: Any = None
+
+    @classmethod
+    def weights(cls, options: Any) -> dict[str, str]:
+        """The sha256 of its files."""
+        return weights_of(NAME, WEIGHTS)
 
     def load(self, device: str) -> None:
         """Open the network on ``device`` (onnxruntime without CUDA uses the processor)."""

@@ -13,6 +13,7 @@ from pydantic import Field
 from sensorium.errors import ModelError
 from sensorium.workers.model import Model, ModelOptions
 from sensorium_models.store import ModelStore
+from sensorium_models.store.fingerprint import weights_of
 
 from .images import Floats, Image, ImageRequest, centre_square, image_of
 from .labels import read_labels
@@ -57,6 +58,11 @@ class ImageClassifier(Model[ImageRequest, Classes]):
     _network: MobileNetV2 | None = None
     _device = "cpu"
 
+    @classmethod
+    def weights(cls, options: ImageClassifierOptions) -> dict[str, str]:
+        """The sha256 of its files."""
+        return weights_of(NAME, WEIGHTS)
+
     def load(self, device: str) -> None:
         """Bring the weights to ``device``; raises ModelUnavailable without them."""
         with libraries_for("image classification"):
@@ -71,6 +77,10 @@ class ImageClassifier(Model[ImageRequest, Classes]):
         network = MobileNetV2()
         network.load_state_dict(weights)
         self._network, self._device = network.eval().to(device), device
+
+    def warm_up(self) -> None:
+        """Have torch prepare its kernels."""
+        self.infer([{"image": np.zeros((INPUT_SIZE, INPUT_SIZE, 3), np.uint8)}])
 
     def infer(self, batch: Sequence[ImageRequest]) -> list[Classes]:
         """Classify pictures of any sizes in one pass; raises BadInput for what is no picture."""

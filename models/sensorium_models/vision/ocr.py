@@ -14,6 +14,7 @@ from pydantic import Field
 from sensorium.errors import ModelError
 from sensorium.workers.model import Model, ModelOptions
 from sensorium_models.store import ModelStore
+from sensorium_models.store.fingerprint import weights_of
 
 from .images import Floats, Image, ImageRequest, image_of
 from .libraries import libraries_for
@@ -54,6 +55,11 @@ class TextReader(Model[ImageRequest, TextLines]):
     Options = TextReaderOptions
     _engine: Any = None
 
+    @classmethod
+    def weights(cls, options: Any) -> dict[str, str]:
+        """The sha256 of its files."""
+        return weights_of(NAME)
+
     def load(self, device: str) -> None:
         """Open the three networks, on the processor; raises ModelUnavailable without them."""
         with libraries_for("reading text"):
@@ -70,7 +76,9 @@ class TextReader(Model[ImageRequest, TextLines]):
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
         self._engine = RapidOCR(params=params)
-        # RapidOCR opens each network when it is first used: use them now, not on a caller's time.
+
+    def warm_up(self) -> None:
+        """RapidOCR opens each network when it is first used: use them now, for nobody."""
         blank = np.full((48, 48, 3), 255, np.uint8)
         self._engine(blank, use_det=False)
         self._engine(blank, use_det=True)

@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections import OrderedDict
-from typing import Annotated, Any, Literal
-from weakref import WeakKeyDictionary
+from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
-from sensorium.clocks import Clock
 from sensorium.components import Actuator, ComponentOptions, Emit, Input, Output
-from sensorium.errors import BadInput, TopicError
+from sensorium.effects.ledger import Outcome
+from sensorium.errors import BadInput, EffectRefused, TopicError
 from sensorium.events import Event
 from sensorium.payloads.acting import Action, ActionResult
 from sensorium.payloads.system import SourceState
@@ -27,10 +25,7 @@ from sensorium_plugins.bridges.mqtt_link import Link, Sent, join
 from sensorium_plugins.bridges.mqtt_options import Connection, Qos
 from sensorium_plugins.bridges.mqtt_queues import Outgoing
 
-REMEMBERED = 65_536  # ids of actions
 _PLACE = re.compile(r"\{(\w+)\}")
-
-Outcome = Literal["done", "failed", "cancelled", "unknown"]
 
 
 class Command(ComponentOptions):
@@ -66,7 +61,6 @@ class MqttActuator(Actuator):
         """Join the connection; the broker need not be there yet."""
         clock = self.context.clock
         self._link = join(self.options.connection, clock, self.name, self._on_state)
-        self._done = _memory(clock, self.name)
         self.context.spawn(self._link.watch(), name="watches the broker")
 
     async def process(self, event: Event[Action], emit: Emit) -> None:
@@ -75,14 +69,18 @@ class MqttActuator(Actuator):
         command = self.options.commands.get(action.name)
         if command is None:
             return
-        if action.action_id in self._done:
-            outcome, detail = self._done[action.action_id], "asked for before; not done again"
+        wanted = (action.action_id, action.name, action.arguments)
+        performing = self.context.effects.perform(
+            *wanted, idempotent=command.idempotent, cause=event
+        )
+        try:
+            async with performing as effect:
+                effect.outcome, effect.detail = await self._carry_out(command, action)
+        except EffectRefused as refused:
+            result = ActionResult(action.action_id, _outcome(refused), "not done again")
         else:
-            # Written down before anything is sent: what a crash leaves is unknown, not repeated.
-            self._remember(action.action_id, "unknown")
-            outcome, detail = await self._carry_out(command, action)
-            self._remember(action.action_id, outcome)
-        await emit(ActionResult(action.action_id, outcome, detail))
+            result = ActionResult(action.action_id, effect.outcome, effect.detail)
+        await emit(result)
 
     async def close(self) -> None:
         """Leave the connection."""
@@ -132,13 +130,14 @@ class MqttActuator(Actuator):
             if outcome is Sent.ACKNOWLEDGED or not idempotent:
                 return
 
-    def _remember(self, action_id: str, outcome: Outcome) -> None:
-        self._done[action_id] = outcome
-        if len(self._done) > REMEMBERED:
-            self._done.popitem(last=False)
-
     async def _on_state(self, state: str, detail: str) -> None:
         await self.context.announce(SourceState(self.name, state, detail))
+
+
+def _outcome(refused: EffectRefused) -> Outcome:
+    """How it ended when it was done; of one that is under way nobody knows yet."""
+    state: Any = refused.state
+    return state if state in get_args(Outcome) else "unknown"
 
 
 def compose(command: Command, arguments: dict[str, Any]) -> Outgoing:
@@ -184,11 +183,3 @@ def _argument(arguments: dict[str, Any], name: str) -> Any:
         given = ", ".join(arguments) or "none"
         raise BadInput(f"the action lacks the argument {name!r}; it has: {given}")
     return arguments[name]
-
-
-_memories: WeakKeyDictionary[Clock, dict[str, OrderedDict[str, Outcome]]] = WeakKeyDictionary()
-
-
-def _memory(clock: Clock, name: str) -> OrderedDict[str, Outcome]:
-    """What the component of that name has done in this session; outlives its restarts."""
-    return _memories.setdefault(clock, {}).setdefault(name, OrderedDict())

@@ -18,6 +18,7 @@ from sensorium.events import NS_PER_S
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import ComponentFailed, SourceState
 from sensorium.topics import matches
+from sensorium_plugins.bridges.clocks import ClockBook
 from sensorium_plugins.bridges.mqtt_formats import (
     PAYLOADS,
     Format,
@@ -49,6 +50,9 @@ class InRoute(ComponentOptions):
     """Put the JSON into this field of the payload: ``values`` makes any object a State."""
     time: str = ""
     """Field of the JSON object that holds the originating time; the time of arrival if empty."""
+    clock: str = ""
+    """Whose clock the messages' times are of, with places as in ``to``: ``{1}``. How far it is
+    off and how it drifts is estimated and corrected. Empty: they are of this machine's."""
     qos: Qos = 1
     retained: bool = True
     """Take the message that the broker kept for those who subscribe later."""
@@ -56,6 +60,8 @@ class InRoute(ComponentOptions):
     @model_validator(mode="after")
     def _fits(self) -> InRoute:
         check_template(self.to, self.topic)
+        if self.clock:
+            check_template(self.clock, self.topic)
         if self.format != "json" and (self.into or self.time):
             raise ValueError("'into' and 'time' are for the format json")
         return self
@@ -93,6 +99,7 @@ class MqttIn(Source):
         self._complained = 0
         self._types = [self._type_of(route, number) for number, route in enumerate(options.routes)]
         clock = self.context.clock
+        self._clocks = ClockBook(self.name, clock, self.context.announce)
         self._drops = DropReport(f"{self.name}.arrivals", clock, self.context.announce)
         self._link = join(options.connection, clock, self.name, self._on_state, inbound=True)
         filters: dict[str, int] = {}
@@ -130,12 +137,12 @@ class MqttIn(Source):
         payload, time = self._decode(arrival, route, self._types[number])
         if time is None and TIME_PROPERTY in arrival.properties:
             time = _nanoseconds(arrival.properties[TIME_PROPERTY])
-        await emit(
-            payload,
-            f"route{number}",
-            topic=topic,
-            originating_time=arrival.time if time is None else time,
-        )
+        if time is None:
+            time = arrival.time
+        elif route.clock:
+            clock = fill(route.clock, route.topic, arrival.topic, self.name)
+            time = await self._clocks.correct(clock, time, arrival.time)
+        await emit(payload, f"route{number}", topic=topic, originating_time=time)
 
     def _decode(
         self, arrival: Arrival, route: InRoute, payload_type: type[Payload] | None

@@ -24,6 +24,7 @@ PACKAGE = "sensorium_benchmarks"
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, every value included.")
+@click.option("--markdown", is_flag=True, help="As Markdown tables, as in docs/benchmarks.md.")
 @click.option("--repeat", type=click.IntRange(min=1), help="Rounds.  [default: the benchmark's]")
 @click.option(
     "--scale",
@@ -44,6 +45,7 @@ def bench(
     context: click.Context,
     names: tuple[str, ...],
     as_json: bool,
+    markdown: bool,
     repeat: int | None,
     scale: float,
     check: bool,
@@ -53,10 +55,15 @@ def bench(
     """Run the benchmarks NAME, or all of them with the name all.
 
     startup: import and --help. bus: events a second and their latency, against asyncio.Queue and
-    other libraries. wer: errors of the speech recogniser on recordings of people.
+    other libraries. hops: ten stages in a row. frames: pictures to another process. freshness: a
+    60 Hz camera into a 50 ms perceiver. barge-in: stopping everything at once. workers: requests a
+    second to a model in another process. recovery: a worker is killed. wer: errors of the speech
+    recogniser on recordings of people.
 
     Contenders take turns, each run in a process of its own. The exit status is 1 when ours failed.
     """
+    if as_json and markdown:
+        raise click.UsageError("--json and --markdown exclude each other")
     suite = load_suite(CHECKOUT)
     chosen = _chosen(suite.BENCHMARKS, names)
     given = {"prompts": prompts and str(prompts.absolute()), "model": model}
@@ -72,6 +79,7 @@ def bench(
             repetitions=repeat,
             scale=scale,
             json_wanted=as_json,
+            markdown_wanted=markdown,
             check=check,
         )
     )

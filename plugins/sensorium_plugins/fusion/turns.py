@@ -53,7 +53,8 @@ class Turns(Fuser):
             case Transcript() as heard if not self._is_own_voice(event):
                 await emit(heard)
                 if self.options.answer_speech:
-                    await emit(turn_from(heard.text, spoken=True))
+                    turn = turn_from(heard.text, spoken=True, end_time=heard.end_time)
+                    await emit(turn)
             case SpeechStarted() if now < self._voice_ends and self._may_interrupt:
                 self._voice_ends = now
                 await self.context.announce(Interrupted("barge-in"))
@@ -75,6 +76,9 @@ class Turns(Fuser):
         return event.originating_time < self._voice_ends and not self._may_interrupt
 
 
-def turn_from(text: str, *, spoken: bool) -> UserTurn:
-    """The turn that ``text`` makes, with what has to be perceived before it can be answered."""
-    return UserTurn(text, spoken, ("read",) if asks_to_read(text) else ())
+def turn_from(text: str, *, spoken: bool, end_time: int = 0) -> UserTurn:
+    """The turn that ``text`` makes, with what has to be perceived before it can be answered.
+
+    ``end_time`` (ns) is when a spoken one had been said, where that is known.
+    """
+    return UserTurn(text, spoken, ("read",) if asks_to_read(text) else (), end_time)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
 from sensorium import ComponentOptions, Emit, Fuser, Input, Output
 from sensorium.events import NS_PER_S, AnyEvent
+from sensorium.fusion import Aligned, Alignment, Match, With, join
 from sensorium.payloads import (
     Classes,
     ComponentFailed,
@@ -17,6 +23,10 @@ from sensorium.payloads import (
     UserTurn,
     WorldState,
 )
+from sensorium_plugins.fusion.looks import Look, look_of, seen_during
+
+LOOKING = ("objects", "faces", "classes")
+TURN = "turn"
 
 
 class WorldOptions(ComponentOptions):
@@ -28,10 +38,34 @@ class WorldOptions(ComponentOptions):
     """How many of the last things heard are remembered."""
     wait_s: float = 15.0
     """How long a turn waits for percepts made on demand (reading) before it goes without."""
+    look_wait_ms: float = Field(150.0, ge=0)
+    """How long a spoken turn waits for looks at what was to be seen while it was said."""
+    blind_s: float = Field(2.0, gt=0)
+    """A camera that gives nothing for this long is not waited for at all."""
+    seen_share: float = Field(0.25, ge=0, le=1)
+    """What was seen in fewer of the looks during an utterance is left out as flicker."""
+
+
+@dataclass(eq=False)
+class _Turn:
+    """A turn that is not grounded yet."""
+
+    event: AnyEvent
+    emit: Emit
+    missing: tuple[str, ...] | None
+    """Needs that nobody met; None while they are waited for."""
+    aligned: Aligned | None = None
+    """What was seen while it was said."""
+    looking: bool = False
+    """Whether ``aligned`` is still to come."""
 
 
 class World(Fuser):
-    """Keeps, for every source and kind, the newest percepts, and hands them out with each turn."""
+    """Keeps, for every source and kind, the newest percepts, and hands them out with each turn.
+
+    A turn that was spoken is joined with what was seen while it was spoken: by the time that the
+    words are recognised, the picture may be another.
+    """
 
     Options = WorldOptions
     takes = {
@@ -52,10 +86,18 @@ class World(Fuser):
 
     async def setup(self) -> None:
         """Nothing is known yet."""
-        self._known: dict[tuple[str, str], tuple[Percept, ...]] = {}
-        self._looked: dict[tuple[str, str], int] = {}  # originating time of the newest look
+        self._known: dict[tuple[str, str], Look] = {}
         self._heard: list[Percept] = []
-        self._waiting: dict[str, tuple[AnyEvent, Emit]] = {}  # turns by id
+        self._waiting: dict[str, _Turn] = {}  # turns by id
+        look = With(match=Match.WINDOW, keep_s=self.options.forget_s, stall_s=self.options.blind_s)
+        joining = join(
+            TURN,
+            dict.fromkeys(LOOKING, look),
+            mode="available",
+            in_order=False,  # a question is answered, however long it took to be understood
+            wait_ms=self.options.look_wait_ms,
+        )
+        self._alignment = Alignment(joining.plan(), self.context, self._seen_while_said)
 
     async def process(self, event: AnyEvent, emit: Emit) -> None:
         """Take a percept in, or ground a turn."""
@@ -64,83 +106,116 @@ class World(Fuser):
                 await self._ground(event, emit)
             case Interrupted():  # nobody wants the answer any more
                 self._waiting.clear()
+                self._alignment.join.cancel()
             case ComponentFailed():  # what a turn waits for will not come
-                await self._release(event.payload.event, met=False)
+                await self._needs_met(event.payload.event, met=False)
             case ComponentReady(source):  # a new life; its times may begin before the old one's
-                self._looked = {key: t for key, t in self._looked.items() if key[0] != source}
-            case _:
-                self._take_in(event)
+                for look in self._known.values():
+                    if look.origin == source:
+                        look.outdated = True
+            case Transcript():
+                self._hear(event)
                 await emit(self._state(event.creation_time))
-                if isinstance(event.payload, TextLines):
-                    for parent in event.parents:
-                        await self._release(parent)
-
-    def _take_in(self, event: AnyEvent) -> None:
-        origin = event.trace_id.rsplit("#", 1)[0]
-        time = event.originating_time
-        match event.payload:
-            case Detections(labels, scores, boxes):
-                kind = (
-                    "face" if set(labels) == {"face"} or event.topic.endswith("faces") else "seen"
-                )
-                found = tuple(
-                    Percept(kind, label, score, origin, time, tuple(float(x) for x in box))  # type: ignore[arg-type]
-                    for label, score, box in zip(labels, scores, boxes, strict=True)
-                )
-                self._learn(origin, kind, found, time)
-            case Classes(labels, scores):
-                named = tuple(
-                    Percept("class", label, score, origin, time)
-                    for label, score in zip(labels, scores, strict=True)
-                )
-                self._learn(origin, "class", named, time)
-            case TextLines(lines, scores, _):
-                read = tuple(
-                    Percept("read", line, score, origin, time)
-                    for line, score in zip(lines, scores, strict=True)
-                )
-                self._learn(origin, "read", read, time)
-            case Transcript(text, confidence, _):
-                heard = Percept("heard", text, confidence, origin, time)
-                self._heard = [*self._heard, heard][-self.options.hearing :]
             case _:
-                pass
+                await self._look(event, emit)
 
-    def _learn(self, origin: str, kind: str, percepts: tuple[Percept, ...], time: int) -> None:
+    async def close(self) -> None:
+        """Report how turns and looks were joined."""
+        alignment = getattr(self, "_alignment", None)
+        if alignment is not None:
+            await alignment.close()
+
+    # --- what is known ------------------------------------------------------------------------
+
+    def _hear(self, event: AnyEvent) -> None:
+        said = event.payload
+        heard = Percept("heard", said.text, said.confidence, _origin(event), event.originating_time)
+        self._heard = [*self._heard, heard][-self.options.hearing :]
+
+    async def _look(self, event: AnyEvent, emit: Emit) -> None:
         """A newer look replaces an older one; a late one changes nothing."""
-        key = (origin, kind)
-        if self._looked.get(key, time) <= time:
-            self._known[key], self._looked[key] = percepts, time
+        look = look_of(self.came_by, event, _origin(event))
+        held = self._known.get(look.key)
+        if held is None or held.outdated or held.time <= look.time:
+            self._known[look.key] = look
+        if self.came_by in LOOKING:
+            await self._alignment.push(self.came_by, event)
+        await emit(self._state(event.creation_time))
+        if isinstance(event.payload, TextLines):
+            for parent in event.parents:
+                await self._needs_met(parent)
 
-    def _state(self, now: int) -> WorldState:
-        """What is known at ``now`` (ns)."""
+    def _state(self, now: int, during: dict[tuple[str, str], Look] | None = None) -> WorldState:
+        """What is known at ``now`` (ns); ``during`` stands in for the latest looks."""
         oldest = now - round(self.options.forget_s * NS_PER_S)
-        known = [p for percepts in self._known.values() for p in percepts]
+        looks = self._known | (during or {})
+        known = [percept for look in looks.values() for percept in look.percepts]
         known += self._heard
         return WorldState(tuple(p for p in known if p.originating_time >= oldest))
 
+    # --- turns --------------------------------------------------------------------------------
+
     async def _ground(self, event: AnyEvent, emit: Emit) -> None:
-        if event.payload.spoken:  # a question is no news of the world, though it was heard
-            self._forget_said(event.payload.text)
-        self._waiting[event.id] = (event, emit)
-        if not event.payload.needs:
+        turn = event.payload
+        if turn.spoken:  # a question is no news of the world, though it was heard
+            self._forget_said(turn.text)
+        span = turn.spoken and turn.end_time > 0
+        missing = None if turn.needs else ()
+        self._waiting[event.id] = _Turn(event, emit, missing, looking=span)
+        if turn.needs:
+            self.context.spawn(self._give_up_later(event.id), name="wait for needs")
+        if span:
+            await self._alignment.push(TURN, event)
+        else:
             await self._release(event.id)
-            return
-        self.context.spawn(self._give_up_later(event.id), name="wait for needs")
 
     def _forget_said(self, question: str) -> None:
         """Take back the utterances, one or several, that ``question`` is made of."""
         while self._heard and question.endswith(self._heard[-1].text):
             question = question.removesuffix(self._heard.pop().text).rstrip()
 
+    async def _seen_while_said(self, aligned: Aligned) -> None:
+        waiting = self._waiting.get(aligned.primary.id)
+        if waiting is not None:
+            waiting.aligned, waiting.looking = aligned, False
+            await self._release(aligned.primary.id)
+
     async def _give_up_later(self, turn: str) -> None:
         await self.context.clock.sleep(self.options.wait_s)
-        await self._release(turn, met=False)
+        await self._needs_met(turn, met=False)
 
-    async def _release(self, turn: str, *, met: bool = True) -> None:
-        """Hand out the turn of that id, if it waits."""
-        if turn not in self._waiting:
+    async def _needs_met(self, turn: str, *, met: bool = True) -> None:
+        waiting = self._waiting.get(turn)
+        if waiting is not None:
+            waiting.missing = () if met else waiting.event.payload.needs
+            await self._release(turn)
+
+    async def _release(self, turn: str) -> None:
+        """Hand out the turn of that id, if it waits for nothing any more."""
+        waiting = self._waiting[turn]
+        if waiting.looking or waiting.missing is None:
             return
-        event, emit = self._waiting.pop(turn)
-        state = self._state(self.context.clock.now())
-        await emit(GroundedTurn(event.payload, state, () if met else event.payload.needs))
+        del self._waiting[turn]
+        during, looks = self._looks_of(waiting.aligned)
+        state = self._state(self.context.clock.now(), during)
+        grounded = GroundedTurn(waiting.event.payload, state, waiting.missing)
+        await waiting.emit(grounded, parents=(waiting.event, *looks))
+
+    def _looks_of(
+        self, aligned: Aligned | None
+    ) -> tuple[dict[tuple[str, str], Look], tuple[AnyEvent, ...]]:
+        """What was seen while a turn was spoken, and the events that say so."""
+        if aligned is None:
+            return {}, ()
+        looks = [
+            look_of(name, event, _origin(event))
+            for name in LOOKING
+            for event in aligned.members(name)
+        ]
+        return seen_during(looks, self.options.seen_share), aligned.events[1:]
+
+
+def _origin(event: Any) -> str:
+    """The source at the head of its chain: the camera, the microphone."""
+    origin: str = event.trace_id.rsplit("#", 1)[0]
+    return origin

@@ -12,7 +12,12 @@ from sensorium import ComponentOptions, Emit, Event, Input, Output, Planner
 from sensorium.events import NS_PER_S
 from sensorium.payloads import GroundedTurn, Reply, ReplyPart, WorldState
 from sensorium_models.language.facts import Fact
-from sensorium_models.language.grounding import GroundedChat, GroundedChatOptions
+from sensorium_models.language.grounding import (
+    GroundedChat,
+    GroundedChatOptions,
+    GroundingGuard,
+)
+from sensorium_models.language.prompt import size, trim
 
 
 class ChatOptions(ComponentOptions):
@@ -27,12 +32,13 @@ class ChatOptions(ComponentOptions):
     in_view_s: float = Field(0.0, ge=0)
     """Percepts younger than this are spoken of as present, whatever their age."""
     history_turns: int = Field(8, ge=0)
-    """Exchanges the model is reminded of."""
+    """Exchanges the model is reminded of at most. Beyond that the older half is forgotten."""
 
 
 class Chat(Planner):
     """Answers each grounded turn, letting words out as they are generated and found supported.
 
+    What the percepts answer by themselves is said at once, and the model goes on from there.
     The history holds what was let out: when an answer is interrupted, as much as was said.
     """
 
@@ -60,21 +66,28 @@ class Chat(Planner):
         guard = self._chat.guard(question, facts)
         finished = False
         try:
-            request = self._request(question, facts)
-            async with self._model.stream(request) as parts:
-                async for part in parts:
-                    await self._say(guard.feed(part["text"]), turn, emit)
-                    if guard.done:
-                        break
+            opening = guard.begin()
+            await self._say(opening, turn, emit)
+            if not guard.done:
+                await self._go_on(guard, self._request(question, facts, opening), turn, emit)
             await self._say(guard.finish(), turn, emit)
             finished = True
         finally:
-            self._remember(question, guard.text)
-            await asyncio.shield(emit(Reply(turn, guard.text, finished)))
+            self._remember(question, guard.text.strip())
+            await asyncio.shield(emit(Reply(turn, guard.text.strip(), finished)))
 
-    def _request(self, question: str, facts: list[Fact]) -> dict[str, Any]:
+    async def _go_on(
+        self, guard: GroundingGuard, request: dict[str, Any], turn: str, emit: Emit
+    ) -> None:
+        async with self._model.stream(request) as parts:
+            async for part in parts:
+                await self._say(guard.feed(part["text"]), turn, emit)
+                if guard.done:
+                    break
+
+    def _request(self, question: str, facts: list[Fact], opening: str) -> dict[str, Any]:
         return {
-            "messages": self._chat.messages(question, facts, self._history),
+            "messages": self._chat.messages(question, facts, self._history, opening=opening),
             "max_tokens": self.options.max_tokens,
             "temperature": self.options.temperature,
             "seed": self.context.seed,
@@ -89,8 +102,13 @@ class Chat(Planner):
         if not answer:  # stopped before a word was said
             return
         said = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-        keep = 2 * self.options.history_turns
-        self._history = [*self._history, *said][-keep:] if keep else []
+        turns, chars = self.options.history_turns, self.options.grounding.history_chars
+        self._history = [*self._history, *said]
+        if len(self._history) > 2 * turns or size(self._history) > chars:
+            # Half goes at once: a model that keeps what it has read need not read it all again
+            # at every question from here on.
+            recent = self._history[-2 * ((turns + 1) // 2) :] if turns else []
+            self._history = trim(recent, chars // 2) or trim(recent[-2:], chars)
 
 
 def facts_of(world: WorldState, now: int, in_view_s: float = 0.0) -> list[Fact]:

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable
 
 from sensorium.bus.subscription import Subscription, SubscriptionStatistics
+from sensorium.bus.tap import Tap
 from sensorium.clocks import Clock, WallClock
 from sensorium.delivery import DeliveryPolicy, EventClass
 from sensorium.errors import BusClosed, MailboxFull
@@ -38,6 +39,8 @@ class EventBus:
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or WallClock()
         self.closed = False
+        self.subscription_class: type[Subscription] = Subscription
+        """What mailboxes are made of; telemetry has one that measures."""
         self._now = self.clock.now
         self._subscriptions: list[Subscription] = []
         self._routes: dict[str, tuple[Callable[..., asyncio.Future[None] | None], ...]] = {}
@@ -54,7 +57,7 @@ class EventBus:
         Raises :class:`TopicError` for a malformed pattern, :class:`BusClosed` after the end.
         """
         self._check_open()
-        subscription = Subscription(
+        subscription = self.subscription_class(
             check_pattern(pattern),
             policy or DeliveryPolicy.block(),
             name or f"subscription-{next(self._names)}",
@@ -64,6 +67,20 @@ class EventBus:
         self._subscriptions.append(subscription)
         self._forget_routes()
         return subscription
+
+    def tap(
+        self, listener: Callable[[AnyEvent], None], *, name: str, pattern: str = "#"
+    ) -> Tap:
+        """Call ``listener`` with each event under ``pattern`` as it is published, until the tap is
+        closed.
+
+        It is called in the middle of ``publish``: it must return at once and never raise.
+        """
+        self._check_open()
+        tap = Tap(check_pattern(pattern), listener, name, self._now, self._unsubscribe)
+        self._subscriptions.append(tap)
+        self._forget_routes()
+        return tap
 
     async def publish(
         self,
@@ -157,6 +174,11 @@ class EventBus:
     def statistics(self) -> list[SubscriptionStatistics]:
         """Counts of every open subscription, in the order they were made."""
         return [subscription.statistics() for subscription in self._subscriptions]
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """Every open subscription, in the order they were made."""
+        return list(self._subscriptions)
 
     @property
     def pending(self) -> int:

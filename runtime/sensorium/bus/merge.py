@@ -31,12 +31,15 @@ class Merged:
             self._reader.set_result(None)
 
     async def get(self) -> tuple[int, AnyEvent]:
-        """The next event, waiting for it. Raises :class:`BusClosed` when all are closed."""
+        """The next event, waiting for it. Raises :class:`BusClosed` when all are closed.
+
+        Of no subscriptions at all it waits until it is stopped.
+        """
         while not self._stopped:
             taken = self.get_nowait()
             if taken is not None:
                 return taken
-            if all(subscription.closed for subscription in self.subscriptions):
+            if self.subscriptions and all(one.closed for one in self.subscriptions):
                 raise BusClosed("every subscription is closed")
             await self._wait()
         raise BusClosed("reading was stopped")

@@ -199,11 +199,27 @@ class Subscription:
                 return None
             self._delivered += 1
             return queue.popleft()
-        if self._system:
-            event: AnyEvent | None = self._system.popleft()
-        else:
+        if not self._system:
             self._drop_too_old()
-            event = queue.popleft() if queue else None
+        return self._next()
+
+    def take(self, event_id: str) -> AnyEvent | None:
+        """The event of that id if it is the next, however old it is."""
+        event = next(iter(self._system or self._queue), None)
+        return self._next() if event is not None and event.id == event_id else None
+
+    def leave_out_before(self, event_id: str) -> None:
+        """Give up, as too old, what is before the event of that id: all, if it is not there."""
+        queue = self._queue
+        while queue and queue[0].id != event_id and not self._is_protected(queue[0]):
+            queue.popleft()
+            self._dropped[DropReason.TOO_OLD] += 1
+            if not queue:
+                self._admit_waiting()
+
+    def _next(self) -> AnyEvent | None:
+        lane = self._system or self._queue
+        event = lane.popleft() if lane else None
         self._admit_waiting()
         held = self._system or self._waiting or self._system_waiting
         self._careful = bool(held or self.policy.max_age_ms)

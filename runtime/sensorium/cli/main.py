@@ -28,6 +28,11 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; returns through ``sys.exit``."""
     cli.add_lazy("plugins", "sensorium.cli.plugins:plugins", "What is loaded, from where.")
+    cli.add_lazy("replay", "sensorium.cli.replay:replay", "Do a recorded session again.")
+    cli.add_lazy("inspect", "sensorium.cli.inspect:inspect", "What a recording holds.")
+    cli.add_lazy("recover", "sensorium.cli.recover:recover", "Mend a recording cut off by a crash.")
+    cli.add_lazy("worker", "sensorium.cli.worker:worker", "Lend this machine to a pool elsewhere.")
+    cli.add_lazy("top", "sensorium.cli.top:top", "Watch a running session from another terminal.")
     try:
         _add_plugin_commands()
         status = cli.main(prog_name="sensorium", standalone_mode=False)

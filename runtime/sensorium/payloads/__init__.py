@@ -1,9 +1,23 @@
 """Payloads: what events carry. Frozen, typed, registered, with a JSON schema and a wire codec."""
 
-from sensorium.payloads.acting import Action, ActionResult, Observation, Plan, State
+from sensorium.payloads.acting import Action, ActionResult, Effect, Observation, Plan, State
 from sensorium.payloads.arrays import Array
 from sensorium.payloads.base import Payload, Shed, payload
-from sensorium.payloads.dialogue import GroundedTurn, Reply, ReplyPart, SpeechDone, UserTurn
+from sensorium.payloads.dialogue import (
+    FirstSound,
+    GroundedTurn,
+    Reply,
+    ReplyPart,
+    SpeechDone,
+    UserTurn,
+)
+from sensorium.payloads.fusion import (
+    AlignedMember,
+    AlignedSet,
+    ClockEstimate,
+    FusionStatistics,
+    StreamState,
+)
 from sensorium.payloads.media import Audio, Image, Text
 from sensorium.payloads.percepts import (
     Classes,
@@ -27,16 +41,19 @@ from sensorium.payloads.system import (
     Metric,
     RequestRetried,
     SourceState,
+    TurnTiming,
     WorkerLost,
     WorkerReady,
     WorkerRestarted,
 )
 
 __all__ = [
-    "Action", "ActionResult", "Array", "Audio", "Classes", "ComponentEnded", "ComponentFailed",
-    "ComponentReady", "Detections", "Embedding", "EventsDropped", "GroundedTurn", "Image",
+    "Action", "ActionResult", "AlignedMember", "AlignedSet", "Array", "Audio", "Classes",
+    "ClockEstimate", "ComponentEnded", "ComponentFailed", "ComponentReady", "Detections", "Effect",
+    "Embedding", "EventsDropped", "FirstSound", "FusionStatistics", "GroundedTurn", "Image",
     "Interrupted", "LoopBlocked", "Metric", "Observation", "Payload", "PayloadRegistry", "Percept",
     "Plan", "Reply", "ReplyPart", "RequestRetried", "Shed", "SourceState", "SpeechDone",
-    "SpeechStarted", "State", "Text", "TextLines", "Transcript", "UserTurn", "Utterance",
-    "WorkerLost", "WorkerReady", "WorkerRestarted", "WorldState", "payload",
+    "SpeechStarted", "State", "StreamState", "Text", "TextLines", "Transcript", "TurnTiming",
+    "UserTurn", "Utterance", "WorkerLost", "WorkerReady", "WorkerRestarted", "WorldState",
+    "payload",
 ]  # fmt: skip

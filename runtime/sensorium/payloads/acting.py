@@ -43,6 +43,29 @@ class Action(Payload):
     arguments: dict[str, Any]
 
 
+@payload("effect", event_class=EventClass.CONTROL)
+class Effect(Payload):
+    """An entry of the effects ledger: something done to the world, and how far it has come."""
+
+    effect_id: str
+    """An id is done at most once."""
+    component: str
+    """Who does it."""
+    name: str
+    """``lamp/on``, ``say``"""
+    request: dict[str, Any]
+    """What was asked, as plain JSON values."""
+    state: Literal["requested", "started", "done", "failed", "cancelled", "unknown"]
+    """unknown: it was begun, and nobody saw how it ended."""
+    requested_at: int
+    """ns since the epoch."""
+    started_at: int = 0
+    """ns since the epoch; 0 where it has not begun."""
+    ended_at: int = 0
+    """ns since the epoch; 0 where it has not ended."""
+    detail: str = ""
+
+
 @payload("action_result", event_class=EventClass.CONTROL)
 class ActionResult(Payload):
     """How an action ended."""

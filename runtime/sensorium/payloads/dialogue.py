@@ -15,6 +15,8 @@ class UserTurn(Payload):
     spoken: bool = False
     needs: tuple[str, ...] = ()
     """Kinds of percept to be made on demand for this turn before it is answered: ``read``."""
+    end_time: int = 0
+    """ns since the epoch: when a spoken turn had been said; 0 where nobody measured it."""
 
 
 @payload("grounded_turn", event_class=EventClass.CONTROL)
@@ -45,6 +47,14 @@ class Reply(Payload):
     text: str
     finished: bool = True
     """False when it was interrupted: ``text`` is then what was said so far."""
+
+
+@payload("first_sound")
+class FirstSound(Payload):
+    """The first sound of a spoken reply has been handed to the speaker (or written to the file)."""
+
+    turn: str
+    """Id of the event that asked."""
 
 
 @payload("speech_done", event_class=EventClass.CONTROL)

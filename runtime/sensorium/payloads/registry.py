@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sensorium.errors import DuplicateName, PayloadError, UnknownName
-from sensorium.payloads import acting, dialogue, media, percepts, system
+from sensorium.payloads import acting, dialogue, fusion, media, percepts, system
 from sensorium.payloads.base import Payload
 
 _ADDING = "A plugin adds one in its hook sensorium_register_payloads(register)."
@@ -31,7 +31,7 @@ class PayloadRegistry:
 
     def __init__(self) -> None:
         self._types: dict[str, tuple[type[Payload], str]] = {}
-        for module in (media, percepts, dialogue, acting, system):
+        for module in (media, percepts, dialogue, acting, fusion, system):
             for payload_type in _payloads_of(module):
                 self.register(payload_type)
 

@@ -133,3 +133,25 @@ class Metric(Payload):
     name: str
     value: float
     unit: str
+
+
+@payload("turn_timing", policy=DeliveryPolicy.drop_oldest(), shed=Shed.TELEMETRY)
+class TurnTiming(Payload):
+    """Where the time of one turn of a conversation went."""
+
+    turn: str
+    """Id of the event that asked."""
+    text: str
+    spoken: bool
+    captured: int
+    """ns since the epoch: the end of the question, spoken or typed."""
+    parts: dict[str, int]
+    """ns of each step that happened, counted from the one before: heard, understood, planned,
+    first_sound, finished. Their sum is the whole."""
+    outcome: str = "done"
+    """done, interrupted or failed."""
+
+    @property
+    def whole(self) -> int:
+        """ns from the end of the question to the end of the answer."""
+        return sum(self.parts.values())

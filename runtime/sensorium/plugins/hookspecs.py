@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from sensorium.components import Actuator, Component, Fuser, Perceiver, Planner, Sink, Source
     from sensorium.payloads import Payload
+    from sensorium.plugins.environments import EnvironmentRegistry
     from sensorium.plugins.registry import Registry
+    from sensorium.web.app import WebApp
     from sensorium.workers.model import Model
 
 hookspec = pluggy.HookspecMarker("sensorium")
@@ -90,8 +92,22 @@ def sensorium_register_models(registry: Registry[Model[Any, Any]]) -> None:
 
 
 @hookspec
+def sensorium_register_environments(registry: EnvironmentRegistry) -> None:
+    """Add Gymnasium environments: ``registry.add("lab/Maze-v0", "my_package.maze:Maze")``."""
+
+
+@hookspec
 def sensorium_register_commands(cli: click.Group) -> None:
     """Add subcommands to ``sensorium``. Called at each start of the command line: be quick."""
+
+
+@hookspec
+def sensorium_register_routes(app: WebApp) -> None:
+    """Add pages to the session's web server: ``app.add_route("/lamps", handler)``.
+
+    ``handler`` is an async function that takes a Starlette request and returns a response;
+    ``app.session`` is the session. Called when a session with a web server starts.
+    """
 
 
 @hookspec(firstresult=True)

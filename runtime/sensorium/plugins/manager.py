@@ -20,6 +20,7 @@ from sensorium.components import Actuator, Component, Fuser, Perceiver, Planner,
 from sensorium.errors import DuplicateName, PluginError, SensoriumError, UnknownName
 from sensorium.payloads.registry import PayloadRegistry
 from sensorium.plugins import files, hookspecs
+from sensorium.plugins.environments import EnvironmentRegistry
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.plugins.registry import Registry
 from sensorium.workers.model import Model
@@ -51,6 +52,7 @@ class Plugins:
     models: Registry[Model[Any, Any]] = field(
         default_factory=lambda: Registry("model", "sensorium_register_models", Model)
     )
+    environments: EnvironmentRegistry = field(default_factory=EnvironmentRegistry)
     _kinds: dict[str, Registry[Any]] = field(
         default_factory=lambda: {
             "source": Registry("source", "sensorium_register_sources", Source),
@@ -124,6 +126,19 @@ class Plugins:
             caller = self.manager.subset_hook_caller("sensorium_register_commands", others)
             try:
                 caller(cli=cli)
+            except Exception as error:  # noqa: BLE001 - a plugin's hook may raise anything
+                failed.append((name, _say(error)))
+        return failed
+
+    def register_routes(self, app: Any) -> list[tuple[str, str]]:
+        """Let plugins add their routes; returns ``(plugin, error)`` of those that failed."""
+        failed = []
+        for name, plugin in self.manager.list_name_plugin():
+            others = [p for _, p in self.manager.list_name_plugin() if p is not plugin]
+            caller = self.manager.subset_hook_caller("sensorium_register_routes", others)
+            try:
+                with app.on_behalf_of(name):
+                    caller(app=app)
             except Exception as error:  # noqa: BLE001 - a plugin's hook may raise anything
                 failed.append((name, _say(error)))
         return failed
@@ -238,9 +253,13 @@ def _collect(plugins: Plugins, name: str, plugin: Any) -> None:
         plugins.payloads.register(payload_type, plugin=name)
 
     only_this("sensorium_register_payloads", others)(register=register)
-    for registry in (*plugins.kinds.values(), plugins.models):
+    for registry in _registries(plugins):
         registry.on_behalf_of(name, only_this(registry.hook, others))
     _check_names(plugins, name)
+
+
+def _registries(plugins: Plugins) -> list[Registry[Any] | EnvironmentRegistry]:
+    return [*plugins.kinds.values(), plugins.models, plugins.environments]
 
 
 def _check_names(plugins: Plugins, name: str) -> None:
@@ -259,7 +278,7 @@ def _forget(plugins: Plugins, name: str) -> None:
     if plugins.manager.has_plugin(name):
         plugins.manager.unregister(name=name)
     plugins.payloads.remove_plugin(name)
-    for registry in (*plugins.kinds.values(), plugins.models):
+    for registry in _registries(plugins):
         registry.remove_plugin(name)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Protocol
 
 from sensorium.bus import EventBus, SubscriptionStatistics
 from sensorium.clocks import Clock
 from sensorium.components import Component
+from sensorium.effects import Ledger
 from sensorium.payloads.base import Payload
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.plugins.manager import Plugins
+from sensorium.session.surroundings import Surroundings
 from sensorium.session.tasks import TaskScope
+from sensorium.session.tracing import SessionTrace
 from sensorium.settings import Settings
-from sensorium.workers.executor import ModelHandle
+from sensorium.telemetry.telemetry import Telemetry
 
 
 class Host(Protocol):
@@ -26,7 +28,10 @@ class Host(Protocol):
     bus: EventBus
     scope: TaskScope
     started: asyncio.Event
-    models: Mapping[str, ModelHandle]
+    surroundings: Surroundings
+    trace: SessionTrace | None
+    ledger: Ledger
+    telemetry: Telemetry | None
 
     def activity(self) -> None:
         """Somebody became idle or ended: let those who wait for that look again."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from sensorium.bus import Merged, Subscription
 from sensorium.components import Component, Context, Source
-from sensorium.delivery import DeliveryPolicy, DropReason
+from sensorium.delivery import DropReason
+from sensorium.effects import Effects
 from sensorium.errors import BusClosed, Cancelled, PayloadError
 from sensorium.events import AnyEvent
 from sensorium.payloads.base import Payload
@@ -20,8 +21,10 @@ from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.session.emit import BoundEmit, Publisher
 from sensorium.session.host import Host
 from sensorium.session.supervision import Supervisor
+from sensorium.session.surroundings import Mailbox
 from sensorium.session.tasks import TaskScope
 from sensorium.session.wiring import Part
+from sensorium.trace import UNTRACED
 
 _Work = Callable[[], Coroutine[Any, Any, None]]  # not begun, so that it may never be
 
@@ -34,6 +37,7 @@ class Runner:
     def __init__(self, session: Host, part: Part) -> None:
         self.name = name = part.name
         self.component_class = part.component_class
+        self.traces = part.component_class.traces
         self.ready = asyncio.Event()
         """Set once the component takes events, or has ended without."""
         self.ended = asyncio.Event()
@@ -53,7 +57,8 @@ class Runner:
         self._scope = TaskScope(self._spawned_failed)
         self._spawn_error: Exception | None = None
         self._decided: ErrorAction | None = None
-        self._mailbox = Merged(())
+        self._clock = session.surroundings.clock_of(name)
+        self._mailbox: Mailbox = Merged(())
         self._component: Component | None = None
         self._current: asyncio.Task[Exception | None] | None = None
         """``process`` of an interruptible component, or ``run`` of a source."""
@@ -64,11 +69,22 @@ class Runner:
         return issubclass(self.component_class, Source)
 
     @property
+    def is_traced(self) -> bool:
+        """Whether a session that is recorded notes what it does."""
+        return self.component_class.kind not in UNTRACED
+
+    @property
     def idle(self) -> bool:
         """Whether it has ended, or waits with nothing in its mailboxes."""
         if self.ended.is_set():
             return True
         return not self.busy and not any(s.pending for s in self._subscriptions)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the component will emit by itself, later."""
+        component = self._component
+        return component is not None and not self.ended.is_set() and component.unfinished
 
     def subscribe(self) -> None:
         """Open the mailboxes: before anything is set up, so that nothing published is missed."""
@@ -81,23 +97,17 @@ class Runner:
 
     async def run(self) -> None:
         """Set up and run the component until it ends; restart it as the supervisor says."""
-        listener: asyncio.Task[None] | None = None
-        heard: Subscription | None = None
+        interruptions: Subscription | None = None
         if self.component_class.interruptible:
-            heard = self._session.bus.subscribe(
-                INTERRUPTED_TOPIC, DeliveryPolicy.block(), name=f"{self.name}.interrupted"
-            )
-            listener = self._session.scope.spawn(
-                self._obey_interruptions(heard), name=f"{self.name} interruptions"
+            interruptions = self._session.bus.tap(
+                self._interrupted, name=f"{self.name}.interrupted", pattern=INTERRUPTED_TOPIC
             )
         reason = "cancelled"
         try:
             reason = await self._live()
         finally:
-            if listener is not None:
-                listener.cancel()
-            if heard is not None:
-                heard.close()  # a listener that never came to run has not
+            if interruptions is not None:
+                interruptions.close()
             for subscription in self._subscriptions:
                 subscription.close()
                 self._session.report_drops(subscription.statistics(), final=True)
@@ -125,8 +135,7 @@ class Runner:
             if action is not ErrorAction.RESTART:
                 self.failure = error
                 return f"disabled: {error}"
-            now = self._session.clock.now()
-            await self._session.clock.sleep(self._supervisor.backoff(now))
+            await self._clock.sleep(self._supervisor.backoff(self._clock.now()))
 
     async def _one_life(self) -> tuple[Exception | None, str, AnyEvent | None]:
         """From set-up to close; returns what ended it, when, and at which event."""
@@ -156,6 +165,7 @@ class Runner:
             for name in stuck:
                 self.log.error("task %s of component %s ignores cancellation", name, self.name)
             failed = await self._close(component)
+            await self._session.ledger.abandon(self.name, self._clock)
         if outcome is None and failed is not None:
             return failed, "close", None
         return outcome, during, event
@@ -179,18 +189,20 @@ class Runner:
 
     async def _serve(self, component: Any) -> tuple[Exception | None, AnyEvent | None]:
         """Hand events to ``process`` one at a time, until the inputs close or it fails."""
-        self._mailbox = mailbox = Merged(self._subscriptions)
+        mailbox = self._session.surroundings.mailbox_of(self.name, self._subscriptions)
+        self._mailbox = mailbox
         if self._spawn_error is not None:  # raised while setting up
             mailbox.stop()
-        wanted = list(self.inputs.values())
+        names, wanted = list(self.inputs), list(self.inputs.values())
         while True:
             try:
                 index, event = await mailbox.get()
             except BusClosed:
                 return self._spawn_error, None
             self.busy = True
+            component.came_by = names[index]
             if isinstance(event.payload, wanted[index].payload_type):
-                error = await self._process(component, event)
+                error = await self._process(component, event, index)
             else:
                 error = PayloadError(
                     f"{event.topic} carries {type(event.payload).__name__}; the input takes"
@@ -201,8 +213,11 @@ class Runner:
             self.busy = False
             self._session.activity()
 
-    async def _process(self, component: Any, event: AnyEvent) -> Exception | None:
-        work = partial(component.process, event, self._publisher.because_of(event))
+    async def _process(self, component: Any, event: AnyEvent, index: int) -> Exception | None:
+        work: _Work = partial(component.process, event, self._publisher.because_of(event))
+        if self._session.telemetry is not None:
+            mailbox = self._subscriptions[index]
+            work = self._session.telemetry.measured(work, self.name, event, mailbox)
         if not self.component_class.interruptible:
             return await _outcome(work)
         return await self._as_task(work, f"{self.name} processing {event.id}")
@@ -227,16 +242,12 @@ class Runner:
         await self._announce_failure(error, "process", event, ErrorAction.SKIP)
         return True
 
-    async def _obey_interruptions(self, heard: Subscription) -> None:
-        async with heard:
-            async for event in heard:
-                for subscription in self._subscriptions:
-                    subscription.discard(
-                        DropReason.INTERRUPTED,
-                        lambda held, at=event: held.creation_time <= at.creation_time,  # type: ignore[misc]
-                    )
-                if self._current is not None and not self.is_source:
-                    self._current.cancel()
+    def _interrupted(self, event: AnyEvent) -> None:
+        """Give up what waits and what is under way, in the very moment of the interruption."""
+        for subscription in self._subscriptions:
+            subscription.discard(DropReason.INTERRUPTED, lambda held: True)
+        if self._current is not None and not self.is_source:
+            self._current.cancel()
 
     async def _report(self, error: Exception, during: str, event: AnyEvent | None) -> ErrorAction:
         action = self._decided or self._decide(error, during)
@@ -245,7 +256,7 @@ class Runner:
         return action
 
     def _decide(self, error: Exception, during: str) -> ErrorAction:
-        now = self._session.clock.now()
+        now = self._clock.now()
         asked = self._session.ask_plugins(self.name, self._component, error)
         action = asked or self._supervisor.decide(error, during=during, now=now)
         if action is ErrorAction.SKIP and during != "process":
@@ -280,20 +291,24 @@ class Runner:
         await self._session.announce(payload, source=self.name)
 
     def _context(self) -> Context:
+        surroundings = self._session.surroundings
         return Context(
             name=self.name,
-            clock=self._session.clock,
+            clock=self._clock,
             log=self.log,
             payloads=self._session.plugins.payloads,
             seed=zlib.crc32(self.name.encode()) ^ self._session.settings.agent.seed,
-            models=self._session.models,
+            models=surroundings.models_of(self.name),
             emit=BoundEmit(self._publisher, None),
             spawn=self._spawn,
             announce=self._announce,
+            effects=Effects(self._session.ledger, self.name, self._clock),
+            trace=self._session.trace,
         )
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], *, name: str) -> None:
-        self._scope.spawn(coroutine, name=f"{self.name} {name}")
+        task = self._scope.spawn(coroutine, name=f"{self.name} {name}")
+        task.add_done_callback(lambda _: self._session.activity())
 
     def _spawned_failed(self, name: str, error: Exception) -> None:
         """A task the component spawned raised: the component failed."""

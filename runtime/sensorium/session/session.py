@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 from sensorium.bus import EventBus, SubscriptionStatistics
 from sensorium.clocks import Clock, WallClock
 from sensorium.components import Component
+from sensorium.effects import Ledger
+from sensorium.effects.journal import Journal
 from sensorium.errors import (
     ComponentError,
     PluginError,
@@ -24,17 +27,24 @@ from sensorium.errors import (
     ShutdownTimeout,
     UnknownName,
 )
+from sensorium.events import AnyEvent
+from sensorium.payloads.acting import Effect
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import ComponentFailed, EventsDropped, Interrupted
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.plugins.manager import Plugins, load_plugins
 from sensorium.session.hosting import executor_of, model_settings
 from sensorium.session.runner import Runner
+from sensorium.session.surroundings import Surroundings
 from sensorium.session.tasks import TaskScope
+from sensorium.session.tracing import SessionTrace, TracedSurroundings
 from sensorium.session.watchdog import Watchdog
-from sensorium.session.wiring import part_of, parts_of
+from sensorium.session.wiring import Part, part_of, parts_of
 from sensorium.settings import ComponentSettings, Settings
-from sensorium.workers.executor import ModelHandle
+from sensorium.telemetry.telemetry import telemetry_of
+from sensorium.trace import UNTRACED, Stopped
+from sensorium.web.console import Console, open_console
+from sensorium.workers.executor import Executor, ModelHandle
 
 log = logging.getLogger("sensorium.session")
 
@@ -49,14 +59,18 @@ class Session:
     """
 
     def __init__(
-        self, settings: Settings, plugins: Plugins | None = None, clock: Clock | None = None
+        self,
+        settings: Settings,
+        plugins: Plugins | None = None,
+        clock: Clock | None = None,
+        bus: EventBus | None = None,
     ) -> None:
         self.settings = settings
         self.plugins = plugins or load_plugins(
             modules=settings.plugins.modules, disabled=settings.plugins.disabled
         )
         self.clock = clock or WallClock()
-        self.bus = EventBus(self.clock)
+        self.bus = bus or EventBus(self.clock)
         self.scope = TaskScope(self._task_failed)
         self.started = asyncio.Event()
         """Set once every processor is ready; sources wait for it."""
@@ -68,23 +82,37 @@ class Session:
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
         models = model_settings(settings, self.plugins)
-        self._executor = executor_of(models, settings, self.plugins, self._announce_worker)
-        handles = {name: ModelHandle(self._executor, name) for name in models}
+        executor = executor_of(models, settings, self.plugins, self._announce_worker)
+        self.telemetry = telemetry_of(settings.telemetry, settings.agent.name, self.bus)
+        self._executor = self.telemetry.metered(executor) if self.telemetry else executor
+        self.console: Console | None = None
+        handles = {name: ModelHandle(self._executor, name, self.clock) for name in models}
         self.models: Mapping[str, ModelHandle] = MappingProxyType(handles)
+        self.trace: SessionTrace | None = None
+        self.surroundings = Surroundings(self.clock, self.models)
+        self.ledger = Ledger(
+            self.clock,
+            self._publish_effect,
+            remember=settings.effects.remember,
+            journal=Journal(Path(settings.effects.journal)) if settings.effects.journal else None,
+        )
         self._watchdog = Watchdog(settings.watchdog, self.announce_soon)
         self._reported: dict[str, Counter[str]] = {}
 
     async def __aenter__(self) -> Session:
-        parts, broken = parts_of(self.settings, self.plugins)
+        parts, broken = self._parts()
+        self._surround(parts)
         self.runners |= {name: Runner(self, part) for name, part in parts.items()}
-        self.scope.spawn(self._report_drops(), name="drop report")
         try:
             for runner in self.runners.values():
                 runner.subscribe()
-            for runner in tuple(self.runners.values()):
-                self._start(runner)
-            for runner in tuple(self.runners.values()):
-                await runner.ready.wait()
+            self._before_start()
+            self.console = await open_console(self)
+            if self.telemetry is not None:
+                self.telemetry.start(self)
+            await self._start_all([runner for runner in self.runners.values() if runner.traces])
+            await self.ledger.open()
+            await self._start_all([runner for runner in self.runners.values() if not runner.traces])
         except BaseException:
             await self.stop()
             raise
@@ -119,6 +147,7 @@ class Session:
         if task is None:
             adding = "start_component adds one."
             raise UnknownName("running component", name, self._tasks, adding)
+        self._note_stop(self.runners[name])
         task.cancel()
         await asyncio.wait([task], timeout=self.settings.shutdown.cancel_s)
         if not task.done():
@@ -131,9 +160,10 @@ class Session:
             sources = [r for r in self.runners.values() if r.is_source]
             if all(source.ended.is_set() for source in sources) and self._is_idle():
                 await self._let_loop_turn()
-                if self._is_idle():
+                if not self._is_idle():
+                    continue
+                if not any(runner.unfinished for runner in self.runners.values()):
                     return "every source reached its end"
-                continue
             await self._wait_changed()
         return self.stop_reason
 
@@ -169,24 +199,34 @@ class Session:
         for name, runner in self.runners.items():
             if runner.is_source and name in self._tasks:
                 self._tasks[name].cancel()
-        try:
-            await asyncio.wait_for(self.settled(), limits.drain_s)
-        except TimeoutError:
-            busy = [name for name, r in self.runners.items() if not r.is_source and not r.idle]
-            log.warning("still busy after %s s: %s; cancelling", limits.drain_s, ", ".join(busy))
-        stuck = await self._cancel_runners(limits.cancel_s)
+        await self._drain(limits.drain_s)
+        stuck = await self._cancel_runners(limits.cancel_s, tracing=False)
         self._report_new_drops()
         await self._let_loop_turn()  # what was announced last goes out
+        stuck += await self._cancel_runners(limits.cancel_s, tracing=True)  # they note all of it
+        if self.console is not None:
+            await self.console.close(limits.cancel_s)
         stuck += await self.scope.cancel(limits.cancel_s)
         self._watchdog.stop()
+        await self.ledger.close()
         self.bus.close()
         self.runners.clear()
         self._tasks.clear()
         hanging = await self._unload(limits.cancel_s)
+        if self.telemetry is not None:
+            await self.telemetry.close(limits.cancel_s)
         if stuck:
             raise ShutdownTimeout("cancel", stuck)
         if hanging:
             raise ShutdownTimeout("unload", hanging)
+
+    async def _drain(self, timeout_s: float) -> None:
+        """Let what is under way come to its end."""
+        try:
+            await asyncio.wait_for(self.settled(), timeout_s)
+        except TimeoutError:
+            busy = [name for name, r in self.runners.items() if not r.is_source and not r.idle]
+            log.warning("still busy after %s s: %s; cancelling", timeout_s, ", ".join(busy))
 
     async def _unload(self, timeout_s: float) -> list[str]:
         """Unload the models; returns the names of those that are still at work."""
@@ -197,6 +237,11 @@ class Session:
         except SensoriumError as error:
             log.error("unloading: %s", error)
         return []
+
+    @property
+    def executor(self) -> Executor:
+        """Where the session's models run."""
+        return self._executor
 
     # --- what runners ask of their session ----------------------------------------------------
 
@@ -241,20 +286,51 @@ class Session:
         )
         await self.announce(failed)
 
+    def _parts(self) -> tuple[dict[str, Part], dict[str, PluginError]]:
+        """The parts to run by name, and the broken ones with the reason."""
+        return parts_of(self.settings, self.plugins)
+
+    def _surround(self, parts: Mapping[str, Part]) -> None:
+        """Make what the components live by."""
+        if any(part.component_class.traces for part in parts.values()):
+            self.trace = SessionTrace(self.bus, self.settings, self.plugins)
+            untraced = {n for n, p in parts.items() if p.component_class.kind in UNTRACED}
+            self.surroundings = TracedSurroundings(self.clock, self.models, self.trace, untraced)
+
+    def _before_start(self) -> None:
+        """Every mailbox is open and nobody has begun."""
+        self.scope.spawn(self._report_drops(), name="drop report")
+
+    async def _start_all(self, runners: Sequence[Runner]) -> None:
+        """Start these; returns when each is ready or has ended."""
+        for runner in runners:
+            self._start(runner)
+        for runner in runners:
+            await runner.ready.wait()
+
     def _start(self, runner: Runner) -> None:
         self._tasks[runner.name] = asyncio.get_running_loop().create_task(
             runner.run(), name=f"component {runner.name}"
         )
 
-    async def _cancel_runners(self, timeout_s: float) -> list[str]:
-        tasks = {task: name for name, task in self._tasks.items() if not task.done()}
-        for task in tasks:
+    async def _cancel_runners(self, timeout_s: float, *, tracing: bool) -> list[str]:
+        tasks = {
+            task: name
+            for name, task in self._tasks.items()
+            if not task.done() and self.runners[name].traces is tracing
+        }
+        for task, name in tasks.items():
             if not task.cancelling():  # a source that is closing already is left in peace
+                self._note_stop(self.runners[name])
                 task.cancel()
         if not tasks:
             return []
         _, stuck = await asyncio.wait(tasks, timeout=timeout_s)
         return sorted(tasks[task] for task in stuck)
+
+    def _note_stop(self, runner: Runner) -> None:
+        if self.trace is not None and runner.is_traced and not runner.ended.is_set():
+            self.trace.note(Stopped(runner.name, self.clock.now(), self.trace.step()))
 
     def _is_idle(self) -> bool:
         return all(r.idle for r in self.runners.values() if not r.is_source or r.ended.is_set())
@@ -271,12 +347,26 @@ class Session:
 
     async def _report_drops(self) -> None:
         while True:
-            await self.clock.sleep(DROP_REPORT_S)
+            await self.clock.sleep(DROP_REPORT_S, background=True)
             self._report_new_drops()
 
     def _report_new_drops(self) -> None:
         for counts in self.bus.statistics():
             self.report_drops(counts)
+
+    async def _publish_effect(
+        self, effect: Effect, cause: AnyEvent | None, source: str = ""
+    ) -> None:
+        if self.bus.closed:
+            return
+        await self.bus.publish(
+            f"effects/{effect.component}",
+            effect,
+            source=source or effect.component,
+            originating_time=None if cause is None else cause.originating_time,
+            root="" if cause is None else cause.trace_id,
+            parents=() if cause is None else (cause.id,),
+        )
 
     def _announce_worker(self, payload: Payload) -> None:
         if not self.bus.closed:

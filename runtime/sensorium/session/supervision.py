@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 
-from sensorium.errors import BadInput, MissingDependency, PayloadError, SettingsError
+from sensorium.errors import (
+    BadInput,
+    MissingDependency,
+    PayloadError,
+    RecordingFailed,
+    SettingsError,
+)
 from sensorium.events import NS_PER_S
 from sensorium.plugins.hookspecs import ErrorAction
 from sensorium.settings import ErrorSettings
 
-PERMANENT = (MissingDependency, SettingsError)
+PERMANENT = (MissingDependency, RecordingFailed, SettingsError)
 """Errors that come back however often a component is restarted."""
 
 MAX_DOUBLINGS = 64  # a float holds no more than 1023 of them

@@ -17,6 +17,11 @@ class CombinedExecutor(Executor):
         """``placed`` is the executor of each model, by the model's name."""
         self._placed = dict(placed)
 
+    @property
+    def executors(self) -> list[Executor]:
+        """Each of them once."""
+        return list({id(executor): executor for executor in self._placed.values()}.values())
+
     async def load(self, model: str) -> None:
         """Bring the model up where it runs."""
         await self._find(model).load(model)

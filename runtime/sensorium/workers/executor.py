@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sensorium.clocks import Clock
 
 
 class Executor(ABC):
@@ -66,13 +69,15 @@ class Executor(ABC):
 class ModelHandle:
     """One model of an executor, as a component sees it."""
 
-    def __init__(self, executor: Executor, name: str) -> None:
+    def __init__(self, executor: Executor, name: str, clock: Clock) -> None:
         self._executor = executor
+        self._clock = clock
         self.name = name
 
     async def load(self) -> None:
         """Load now, so that the first request does not wait. Call it in ``setup``."""
-        await self._executor.load(self.name)
+        with self._clock.hold():
+            await self._executor.load(self.name)
 
     async def infer(
         self,
@@ -82,10 +87,14 @@ class ModelHandle:
         priority: int = 0,
         supersede: str = "",
     ) -> Any:
-        """One request, one result; see :meth:`Executor.infer` for what it raises."""
-        return await self._executor.infer(
-            self.name, request, deadline=deadline, priority=priority, supersede=supersede
-        )
+        """One request, one result; see :meth:`Executor.infer` for what it raises.
+
+        While a model works, virtual time stands still; ``deadline`` is in real seconds.
+        """
+        with self._clock.hold():
+            return await self._executor.infer(
+                self.name, request, deadline=deadline, priority=priority, supersede=supersede
+            )
 
     @asynccontextmanager
     async def stream(
@@ -103,7 +112,14 @@ class ModelHandle:
         parts = self._executor.stream(
             self.name, request, deadline=deadline, priority=priority, supersede=supersede
         )
-        try:
-            yield parts
-        finally:
-            await parts.aclose()
+        async with aclosing(parts), aclosing(self._held(parts)) as held:
+            yield held
+
+    async def _held(self, parts: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+        while True:
+            try:
+                with self._clock.hold():
+                    part = await anext(parts)
+            except StopAsyncIteration:
+                return
+            yield part

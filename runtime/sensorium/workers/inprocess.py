@@ -196,6 +196,7 @@ def _cancelling() -> bool:
 def _loaded(hosted: Hosted) -> Model[Any, Any]:
     model = hosted.make()
     model.load(hosted.device)
+    model.warm_up()
     return model
 
 

@@ -8,7 +8,7 @@ process without pickle. One model object is used by one thread at a time.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -42,6 +42,13 @@ class Model(ABC, Generic[RequestT, ResultT]):
         Raises :class:`~sensorium.errors.ModelUnavailable` when weights cannot be had.
         """
 
+    def warm_up(self) -> None:
+        """Do once what the first call would do slowly, so that no caller waits for it.
+
+        Called after :meth:`load` by the executor, before the model counts as ready; what it
+        raises is a failure to load. The default does nothing.
+        """
+
     @abstractmethod
     def infer(self, batch: Sequence[RequestT]) -> Sequence[ResultT]:
         """Answer every request of ``batch``; the result has the same length and order.
@@ -56,6 +63,14 @@ class Model(ABC, Generic[RequestT, ResultT]):
         The default yields the one result of :meth:`infer`.
         """
         yield self.infer([request])[0]
+
+    @classmethod
+    def weights(cls, options: Any) -> Mapping[str, str]:
+        """The sha256 of each file that answers depend on, by name: recordings hold it.
+
+        Called without a :meth:`load`, and must be quick: say what a manifest says, or nothing.
+        """
+        return {}
 
     def unload(self) -> None:
         """Give memory back. The default lets the garbage collector do it."""

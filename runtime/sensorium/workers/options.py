@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sensorium.errors import SettingsError
 
 MIB = 1024 * 1024
 
@@ -32,12 +35,21 @@ class PoolModel(_Table):
 class PoolOptions(_Table):
     """Processes, supervision and memory of a pool."""
 
-    devices: tuple[str, ...] = Field(("auto",), min_length=1)
+    devices: tuple[str, ...] = ("auto",)
     """One worker each, named after it: ``cuda:0``, ``mps``, ``cpu``, ``auto``; a device that
-    stands here twice has the workers ``cpu`` and ``cpu-2``."""
+    stands here twice has the workers ``cpu`` and ``cpu-2``. Empty where all are remote."""
+    listen: str = ""
+    """Address at which workers on other machines join (``tcp://0.0.0.0:5757``); none if empty."""
+    key: str = ""
+    """File with the pool's secret key, which only loopback can do without."""
+    clients: tuple[str, ...] = ()
+    """Public keys of the workers that may join: each a key, a file, or a folder of files."""
     spare: Literal["none", "blank", "warm"] = "blank"
     """What stands by for a lost worker: nothing; one started process without models for the
     whole pool; or one with all models loaded for each worker (twice the memory)."""
+    fork: bool = True
+    """Whether workers are forked from a process that has imported the plugins (Linux), instead
+    of each starting an interpreter; where plugins run threads, they are not in any case."""
     heartbeat_s: float = Field(0.5, gt=0)
     hang_s: float = Field(10.0, gt=0)
     """A worker not heard of for so long is killed."""
@@ -68,6 +80,27 @@ class PoolOptions(_Table):
     disabled: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> PoolOptions:
+        if not self.listen:
+            if not self.devices:
+                raise ValueError("devices is empty: name one, or let others join with listen")
+            if self.key or self.clients:
+                raise ValueError("key and clients are for workers that join: set listen, too")
+            return self
+        if bool(self.key) != bool(self.clients):
+            raise ValueError(
+                "key and clients belong together: the pool's secret key, and the public keys of"
+                " the workers that may join"
+            )
+        try:
+            check_endpoint(self.listen, encrypted=bool(self.key))
+        except SettingsError as error:
+            raise ValueError(f"listen: {error}") from error
+        if not self.listen.startswith("tcp:"):
+            raise ValueError("listen: workers join at tcp://HOST:PORT")
+        return self
+
     def worker_names(self) -> dict[str, str]:
         """Names of the workers and the device of each."""
         names: dict[str, str] = {}
@@ -75,3 +108,34 @@ class PoolOptions(_Table):
             count = sum(1 for held in names.values() if held == device)
             names[device if not count else f"{device}-{count + 1}"] = device
         return names
+
+
+def check_endpoint(endpoint: str, *, encrypted: bool) -> str:
+    """The address, if it may be used. Raises :class:`SettingsError` for plain text off the host."""
+    scheme, _, rest = endpoint.partition("://")
+    if scheme == "ipc":
+        return endpoint
+    if scheme != "tcp":
+        raise SettingsError(f"{endpoint}: workers are reached by ipc:// or tcp://")
+    if not _has_port(rest):
+        raise SettingsError(f"{endpoint}: an address is tcp://HOST:PORT")
+    host = rest.rpartition(":")[0].strip("[]")
+    if not encrypted and not _is_loopback(host):
+        raise SettingsError(
+            f"{endpoint}: workers on other machines need keys on both sides (`sensorium worker"
+            " keys FOLDER` makes them); without keys only loopback is allowed, as in"
+            " tcp://127.0.0.1:5757"
+        )
+    return endpoint
+
+
+def _has_port(rest: str) -> bool:
+    host, _, port = rest.rpartition(":")
+    return bool(host) and (port == "*" or (port.isdigit() and int(port) < 65536))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -87,9 +87,33 @@ def test_the_block_for_the_prompt_states_counts_ages_and_doubt() -> None:
     ]
 
 
-def test_a_class_says_more_about_the_one_thing_in_view() -> None:
-    facts = [Fact("seen", "cat", 0.7, 0), Fact("class", "Egyptian cat", 0.4, 0)]
-    assert describe(facts) == "The camera sees a cat, probably an Egyptian cat."
+CAT, DOG = Fact("seen", "cat", 0.55, 0), Fact("seen", "dog", 0.5, 0)
+BREED = Fact("class", "Egyptian cat", 0.69, 0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ([CAT, BREED], "The camera sees a cat. It looks like an Egyptian cat."),
+        ([CAT, DOG], "The camera probably sees a cat and a dog."),
+        (
+            [DOG, CAT, BREED],
+            "The camera sees a cat and probably a dog. The cat looks like an Egyptian cat.",
+        ),
+        ([BREED], "It looks like a cat, an Egyptian cat."),
+        ([Fact("seen", "cat", 0.9, 0, count=2), BREED], "The camera sees 2 cats."),
+        ([Fact("seen", "cat", 0.9, 0), Fact("class", "racket", 0.3, 0)], "The camera sees a cat."),
+        ([Fact("seen", "person", 0.9, 0), Fact("face", "", 0.9, 0)], "The camera sees a person."),
+    ],
+)
+def test_a_class_says_more_about_a_thing_and_makes_it_sure(facts: list[Fact], said: str) -> None:
+    assert describe(facts) == said
+
+
+def test_a_finer_class_makes_its_thing_sure() -> None:
+    assert "cat" not in Scene([CAT]).sure
+    assert "cat" in Scene([CAT, BREED]).sure
+    assert "dog" not in Scene([DOG, BREED]).sure
 
 
 def test_nothing_seen_is_said_to_be_nothing() -> None:

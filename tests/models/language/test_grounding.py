@@ -12,6 +12,7 @@ from sensorium_models.language.prompt import SYSTEM
 
 CAT = [Fact("seen", "cat", 0.7, 0.3), Fact("class", "Egyptian cat", 0.45, 0.3)]
 STREET = [Fact("seen", "person", 0.8, 0.2, count=5), Fact("seen", "kite", 0.3, 0.2)]
+COFFEE = [Fact("seen", "cup", 0.6, 0.1), Fact("class", "espresso", 0.97, 0.1)]
 LINES = "Region-based segmentation Let us first determine markers of the coins."
 PAGE = [Fact("read", LINES, 0.9, 1)]
 WHAT = "What is in this picture?"
@@ -27,12 +28,41 @@ def test_the_facts_stand_before_a_question_about_the_surroundings_only() -> None
         {"role": "system", "content": SYSTEM},
         {
             "role": "user",
-            "content": f"The camera sees a cat, probably an Egyptian cat.\nQuestion: {WHAT}",
+            "content": f"The camera sees a cat. It could be an Egyptian cat.\nQuestion: {WHAT}",
         },
     ]
     assert chat.messages(" Hello! ", CAT)[-1] == {"role": "user", "content": "Hello!"}
     always = GroundedChat(GroundedChatOptions(facts="always"))
     assert "cat" in always.messages("Hello!", CAT)[-1]["content"]
+
+
+SEES = "The camera sees a cat."
+
+
+@pytest.mark.parametrize(
+    ("question", "facts", "told"),
+    [
+        (WHAT, CAT, f"{SEES} It could be an Egyptian cat.\nQuestion: {WHAT}"),
+        ("Is there a dog?", CAT, f"{SEES}\nQuestion: Is there a dog?"),
+        ("Is there a dog?", CAT[1:], "It looks like a cat, probably an Egyptian cat."),
+        ("What does it say?", [*PAGE, *CAT], "What does it say?"),  # the opening has it all
+        (WHAT, PAGE, WHAT),
+    ],
+)
+def test_an_answer_that_was_begun_is_to_be_gone_on_with(
+    question: str, facts: list[Fact], told: str
+) -> None:
+    chat = GroundedChat()
+    begun = chat.guard(question, facts).begin()
+    asked, opening = chat.messages(question, facts, opening=begun)[-2:]
+    assert asked["content"].startswith(told)
+    assert opening == {"role": "assistant", "content": begun.strip()}
+
+
+def test_the_model_may_be_left_to_begin() -> None:
+    chat = GroundedChat(GroundedChatOptions(opening="model"))
+    assert chat.guard(WHAT, CAT).begin() == ""
+    assert chat.messages(WHAT, CAT)[-1]["role"] == "user"
 
 
 @pytest.mark.parametrize(("room", "kept"), [(1000, 2), (22, 0), (37, 2), (36, 0), (0, 0)])
@@ -59,12 +89,18 @@ def test_grounding_loads_no_heavy_library() -> None:
 
 
 def talk(
-    model: LlamaModel, question: str, facts: list[Fact], history: list[dict[str, str]] | None = None
+    model: LlamaModel,
+    question: str,
+    facts: list[Fact],
+    history: list[dict[str, str]] | None = None,
+    **options: Any,
 ) -> tuple[str, int, int]:
     """The spoken reply; at which token the first words came; how many tokens were made."""
-    chat = GroundedChat()
+    chat = GroundedChat(GroundedChatOptions(**options))
     guard = chat.guard(question, facts)
-    request: dict[str, Any] = {"messages": chat.messages(question, facts, history or [])}
+    opening = guard.begin()
+    messages = chat.messages(question, facts, history or [], opening=opening)
+    request: dict[str, Any] = {"messages": messages}
     stream = model.stream({**request, "max_tokens": 60})
     first = tokens = 0
     for part in stream:
@@ -75,10 +111,11 @@ def talk(
             break
     stream.close()
     guard.finish()
-    return guard.text, first, tokens
+    return guard.text.strip(), first, tokens
 
 
 @pytest.mark.models
+@pytest.mark.parametrize("opening", ["facts", "model"])
 @pytest.mark.parametrize(
     ("facts", "question", "has"),
     [
@@ -92,9 +129,9 @@ def talk(
     ],
 )
 def test_the_small_model_and_the_guard_answer_truly(
-    small_lm: LlamaModel, facts: list[Fact], question: str, has: str
+    small_lm: LlamaModel, facts: list[Fact], question: str, has: str, opening: str
 ) -> None:
-    text, _, _ = talk(small_lm, question, facts)
+    text, _, _ = talk(small_lm, question, facts, opening=opening)
     assert has in text
     assert "kite" not in text
     assert len(text.split()) < 30
@@ -113,6 +150,29 @@ def test_general_questions_get_the_models_own_answer(
     small_lm: LlamaModel, question: str, has: str
 ) -> None:
     assert has in talk(small_lm, question, CAT)[0]
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("facts", "question", "begun", "more"),
+    [
+        (COFFEE, "What is this?", "I see a cup. ", "It looks like an espresso."),
+        (CAT, WHAT, "I see a cat. ", "It could be an Egyptian cat."),
+        (COFFEE, "Is there a cup?", "Yes, I see a cup. ", ""),
+        (COFFEE, "Is there a dog?", "No, I do not see a dog. ", ""),
+        (PAGE, "What does it say?", f'It says: "{LINES}" ', ""),
+    ],
+)
+def test_the_small_model_goes_on_where_there_is_more_and_ends_where_not(
+    small_lm: LlamaModel, facts: list[Fact], question: str, begun: str, more: str
+) -> None:
+    chat = GroundedChat()
+    guard = chat.guard(question, facts)
+    assert guard.begin() == begun
+    messages = chat.messages(question, facts, opening=begun)
+    raw = small_lm.infer([{"messages": messages, "max_tokens": 40}])[0]["text"]
+    assert guard.feed(raw) + guard.finish() == more
+    assert more in raw  # its own words
 
 
 @pytest.mark.models

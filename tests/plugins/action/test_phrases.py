@@ -78,6 +78,12 @@ def test_a_very_long_sentence_is_spoken_clause_by_clause() -> None:
     assert all(piece.endswith((",", "So.")) for piece in pieces)
 
 
+def test_a_sentence_followed_by_a_blank_is_spoken_without_waiting_for_more() -> None:
+    phrases = Phrases()
+    assert phrases.feed("I see a cat. ") == ["I see a cat."]
+    assert phrases.finish() == []
+
+
 def test_a_new_reply_begins_quickly_again() -> None:
     phrases = Phrases()
     phrases.feed("One, two, three, four. Five.")

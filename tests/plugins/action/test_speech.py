@@ -99,6 +99,21 @@ async def test_a_reply_without_a_sound_says_that_it_is_done(tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+async def test_a_reply_is_an_effect_from_its_first_sound_to_its_last() -> None:
+    async with speaking() as harness:
+        await part(harness, "When you pedal, you")
+        await harness.settled()
+        await reply(harness, " create lift.")
+        await reply(harness, "🙂", turn="t#2")  # nothing that has a sound
+        said = [event.payload for event in harness.events_on(f"effects/{harness.name}")]
+    assert [(e.state, e.request["turn"]) for e in said] == [
+        ("requested", "t#1"),
+        ("started", "t#1"),
+        ("done", "t#1"),
+    ]
+    assert said[-1].detail == "0.3 s"
+
+
 async def test_what_has_no_sound_does_not_silence_the_rest() -> None:
     async with speaking() as harness:
         await reply(harness, "🙂! ", "I see a cat.")

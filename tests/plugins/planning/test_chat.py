@@ -98,6 +98,61 @@ async def test_an_invented_sight_is_replaced_by_what_is_known() -> None:
     assert not {"dog", "elephant"} & set(reply.text.strip(".").split())
 
 
+async def test_the_percepts_answer_before_the_model_has_made_a_token() -> None:
+    talker = Talker(" It looks like an Egyptian cat.")
+    breed = Percept("class", "Egyptian cat", 0.7, "front", NOW)
+    async with chatting(talker) as harness:
+        await ask(harness, "What do you see?", seen("cat"), breed)
+        await harness.settled()
+        said, (reply,) = parts(harness), replies(harness)
+    assert said[0] == "I see a cat. "
+    assert talker.requests[0]["messages"][-1] == {"role": "assistant", "content": "I see a cat."}
+    assert reply.text == "".join(said) == "I see a cat. It looks like an Egyptian cat."
+
+
+async def test_an_answer_that_is_whole_ends_without_a_blank_and_the_model_hears_of_it() -> None:
+    talker = Talker("")
+    async with chatting(talker) as harness:
+        await ask(harness, "Is there a cat?", seen("cat"))
+        await ask(harness, "Tell me about the sea.")
+        await harness.settled()
+        (reply, _) = replies(harness)
+    assert reply.text == "Yes, I see a cat."
+    told = talker.requests[1]["messages"]
+    assert {"role": "assistant", "content": "Yes, I see a cat."} in told
+
+
+async def test_an_interruption_in_the_opened_answer_keeps_what_was_said() -> None:
+    talker = Talker("a " * 100_000)
+    async with chatting(talker, max_tokens=200_000, grounding={"patience": 9}) as harness:
+        await ask(harness, "What do you see?", seen("cat"))
+        async with asyncio.timeout(10):
+            while talker.said < 10:
+                await asyncio.sleep(0)
+        await harness.interrupt()
+        await harness.settled()
+        assert [(r.text, r.finished) for r in replies(harness)] == [("I see a cat.", False)]
+    assert talker.closed == 1
+
+
+async def test_no_model_is_asked_when_the_opening_is_all_there_may_be() -> None:
+    talker = Talker()
+    async with chatting(talker, grounding={"max_sentences": 1}) as harness:
+        await ask(harness, "What do you see?", seen("cat"))
+        await harness.settled()
+        assert [(r.text, r.finished) for r in replies(harness)] == [("I see a cat.", True)]
+    assert talker.requests == []
+
+
+async def test_a_large_model_may_begin_itself() -> None:
+    talker = Talker("There is a cat in the picture.")
+    async with chatting(talker, grounding={"opening": "model"}) as harness:
+        await ask(harness, "What do you see?", seen("cat"))
+        await harness.settled()
+        assert replies(harness)[0].text == talker.answer
+    assert talker.requests[0]["messages"][-1]["role"] == "user"
+
+
 async def test_the_model_is_stopped_once_nothing_more_will_be_let_out() -> None:
     talker = Talker("I see a dog. " * 200)
     async with chatting(talker) as harness:
@@ -134,6 +189,27 @@ async def test_only_the_last_exchanges_are_remembered(turns: int, remembered: li
         await harness.settled()
     told = [m["content"] for m in talker.requests[-1]["messages"] if m["role"] == "user"]
     assert told == [*remembered, "three?"]
+
+
+async def test_memory_is_halved_at_once_so_that_its_beginning_stays_the_same_for_long() -> None:
+    talker = Talker("Yes.")
+    async with chatting(talker, history_turns=4) as harness:
+        for n in range(8):
+            await ask(harness, f"Number {n}?")
+        await harness.settled()
+    told = [[m["content"] for m in r["messages"] if m["role"] == "user"] for r in talker.requests]
+    assert [len(turns) - 1 for turns in told] == [0, 1, 2, 3, 4, 2, 3, 4]
+    assert told[-1][0] == "Number 3?"
+
+
+async def test_memory_is_halved_when_it_grows_too_long() -> None:
+    talker = Talker(SEA)  # 49 characters
+    async with chatting(talker, grounding={"history_chars": 200}) as harness:
+        for n in range(5):
+            await ask(harness, f"Number {n}?")
+        await harness.settled()
+    told = [[m["content"] for m in r["messages"] if m["role"] == "user"] for r in talker.requests]
+    assert [len(turns) - 1 for turns in told] == [0, 1, 2, 3, 1]
 
 
 async def test_an_interruption_stops_the_model_and_keeps_what_was_said() -> None:

@@ -49,7 +49,7 @@ class WatchedClock(VirtualClock):
         super().__init__(start)
         self.sleeping: dict[str, int] = {}
 
-    async def sleep_until(self, when: int) -> None:
+    async def sleep_until(self, when: int, *, background: bool = False) -> None:
         task = asyncio.current_task()
         assert task is not None
         if when > self.now():

@@ -84,8 +84,16 @@ async def test_closing_ends_the_reading_once_every_mailbox_is_closed() -> None:
         second.close()
         with pytest.raises(BusClosed, match="every subscription"):
             await reader
-    with pytest.raises(BusClosed):
-        await Merged([]).get()
+
+
+async def test_the_merge_of_nothing_waits_until_it_is_stopped() -> None:
+    merged = Merged([])
+    reader = asyncio.create_task(merged.get())
+    await tasks_blocked()
+    assert not reader.done()
+    merged.stop()
+    with pytest.raises(BusClosed, match="stopped"):
+        await reader
 
 
 @pytest.mark.parametrize("waiting", [True, False])

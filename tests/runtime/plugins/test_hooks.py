@@ -7,6 +7,8 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from starlette.responses import PlainTextResponse
+from web_asks import ask
 
 from sensorium import (
     Actuator,
@@ -16,8 +18,10 @@ from sensorium import (
     Payload,
     Perceiver,
     Planner,
+    Session,
     Sink,
     Source,
+    load_settings,
     payload,
 )
 from sensorium.testing import run_component
@@ -98,6 +102,16 @@ async def test_sensorium_register_models(plugin_of: Any, load: Any) -> None:
         await harness.finished(within=5)
 
 
+def test_sensorium_register_environments(load: Any, plugin_of: Any) -> None:
+    def maze(registry: Any) -> None:
+        registry.add("lab/Maze-v0", "lab.maze:Maze", summary="A maze", options={"size": 9})
+
+    plugins = load(("mazes", plugin_of(sensorium_register_environments=maze)))
+    held = plugins.environments.find("lab/Maze-v0")
+    assert (held.plugin, held.target, held.options) == ("mazes", "lab.maze:Maze", {"size": 9})
+    assert plugins.loaded[0].hooks == ("register_environments",)
+
+
 def test_sensorium_register_commands(load: Any, plugin_of: Any) -> None:
     @click.command()
     def touch() -> None:
@@ -113,6 +127,19 @@ def test_sensorium_register_commands(load: Any, plugin_of: Any) -> None:
     group = click.Group()
     assert plugins.register_commands(group) == [("broken", "RuntimeError: no command")]
     assert CliRunner().invoke(group, ["touch"]).output == "touched\n"
+
+
+async def test_sensorium_register_routes(load: Any, plugin_of: Any) -> None:
+    async def touch(request: Any) -> Any:
+        return PlainTextResponse(f"touched {request.path_params['what']}")
+
+    plugin = plugin_of(sensorium_register_routes=lambda app: app.add_route("/touch/{what}", touch))
+    plugins = load(("toucher", plugin))
+    overrides = {"web": {"enabled": True, "port": 0}, "watchdog": {"enabled": False}}
+    async with Session(load_settings(environ={}, overrides=overrides), plugins) as session:
+        assert session.console is not None
+        assert session.console.app.routes == {"GET /touch/{what}": "toucher"}
+        assert (await ask(f"{session.console.url}/touch/wood")).body == "touched wood"
 
 
 @pytest.mark.parametrize("answer", [None, *ErrorAction])

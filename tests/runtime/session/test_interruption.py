@@ -77,6 +77,16 @@ async def test_what_comes_after_it_is_not_touched(stage: Any) -> None:
         assert kind.done == ["x"]
 
 
+async def test_what_comes_after_it_at_the_same_instant_is_not_touched(stage: Any) -> None:
+    kind = speaker()
+    async with stage.running({"speaker": kind}) as session:
+        await say(session, "before")
+        await session.interrupt("barge-in")
+        await say(session, "after")  # virtual time has not moved
+        await stage.clock.advance(20)
+        assert kind.done == ["after"]
+
+
 async def test_who_is_not_interruptible_goes_on(stage: Any) -> None:
     kind = speaker()
     kind.interruptible = False

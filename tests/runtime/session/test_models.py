@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -50,6 +51,26 @@ async def test_components_use_models_and_settings_place_them(stage: Any) -> None
         await session.settled()
         assert [e.payload.text for e in stage.heard if e.topic == "answer"] == ["ababab"]
     assert model.unloaded == 1
+
+
+async def test_virtual_time_stands_still_while_a_model_works(stage: Any) -> None:
+    class Times(Asks):
+        async def process(self, event: Any, emit: Any) -> None:
+            await self.context.clock.sleep(1)
+            before = self.context.clock.now()
+            await super().process(event, emit)
+            await emit(Text(str(self.context.clock.now() - before)))
+
+    model = type("Slow", (Doubles,), {"gate": threading.Event()})
+    async with stage.running({"asks": Times}, models={"doubles": model}) as session:
+        moving = session.scope.spawn(stage.clock.run(), name="time")
+        later = session.scope.spawn(stage.clock.sleep(3600), name="an hour")
+        await session.bus.publish("text", Text("ab"), source="test")
+        asyncio.get_running_loop().call_later(0.02, model.gate.set)
+        await session.settled()
+        assert [e.payload.text for e in stage.heard if e.topic == "answer"] == ["abab", "0"]
+        await later  # and then it moves on
+        moving.cancel()
 
 
 async def test_a_model_that_is_not_there_disables_nothing_silently(stage: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sensorium.clocks import WallClock
 from sensorium.errors import DeadlineExceeded, ModelError
 from sensorium.workers import Hosted, InProcessExecutor, Model, ModelHandle
 from sensorium.workers.combined import CombinedExecutor
@@ -32,7 +33,9 @@ async def test_each_model_runs_where_it_is_placed(no_leaks: None) -> None:
     inside = InProcessExecutor({"here": Hosted(Here)})
     both = CombinedExecutor({"here": inside, "there": pool, "parts": pool})
     try:
-        here, there, parts = (ModelHandle(both, name) for name in ("here", "there", "parts"))
+        here, there, parts = (
+            ModelHandle(both, name, WallClock()) for name in ("here", "there", "parts")
+        )
         await here.load()
         assert both.loaded == ["here"]
         assert await here.infer("pid") == os.getpid()

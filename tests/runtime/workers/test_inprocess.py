@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sensorium.clocks import WallClock
 from sensorium.errors import BadInput, ModelError, ModelUnavailable
 from sensorium.workers import Hosted, InProcessExecutor, Model, ModelHandle
 from sensorium.workers.inprocess import STREAM_AHEAD
@@ -67,7 +68,7 @@ async def hosting(
     model = Echo()
     executor = InProcessExecutor({"echo": Hosted(make or (lambda: model), placement, "cpu")})
     try:
-        yield ModelHandle(executor, "echo"), model
+        yield ModelHandle(executor, "echo", WallClock()), model
     finally:
         await executor.close()
 
@@ -273,5 +274,5 @@ async def test_the_default_stream_of_a_model_is_its_one_answer() -> None:
             return [f"<{request}>" for request in batch]
 
     executor = InProcessExecutor({"plain": Hosted(Plain)})
-    assert await _whole(ModelHandle(executor, "plain"), "x") == ["<x>"]
+    assert await _whole(ModelHandle(executor, "plain", WallClock()), "x") == ["<x>"]
     await executor.close()

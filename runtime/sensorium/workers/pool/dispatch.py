@@ -2,7 +2,7 @@
 
 Batching has no timer. A lane (one copy of a model on one worker) has at most
 :data:`~sensorium.workers.pool.lives.BATCHES_AHEAD` batches under way; requests that wait
-meanwhile are the next batch. A request that finds everything idle is sent at once.
+meanwhile are the next batch, one message. A request that finds everything idle is sent at once.
 
 When a worker dies, the requests that it may have been running are suspects: each is tried again
 with a worker to itself, so that the one that kills its worker is found and the others answered.
@@ -13,44 +13,35 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from math import inf
 from typing import Any
 
-from sensorium.errors import DeadlineExceeded, PayloadError, PoisonedRequest, WorkerLost
+from sensorium.errors import (
+    DeadlineExceeded,
+    ModelError,
+    PayloadError,
+    PoisonedRequest,
+    WorkerLost,
+)
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import RequestRetried
-from sensorium.workers.options import PoolModel
-from sensorium.workers.pool import protocol
+from sensorium.workers.pool import packing, protocol
+from sensorium.workers.pool.entries import Entry, freest, share
 from sensorium.workers.pool.faults import rebuild
-from sensorium.workers.pool.lives import BATCHES_AHEAD, Lane, Life, Shipped
-from sensorium.workers.pool.requests import STREAM_AHEAD, Inbox, Request, RequestQueue
-from sensorium.workers.pool.statistics import ModelCounts
+from sensorium.workers.pool.lives import Lane, Life, Shipped
+from sensorium.workers.pool.requests import STREAM_AHEAD, Deadlines, Inbox, Request
 
 
-@dataclass(eq=False)
-class Entry:
-    """One model of the pool."""
+@dataclass(slots=True)
+class _Failure:
+    """Instead of a result: the facts of an error."""
 
-    name: str
-    spec: PoolModel
-    queue: RequestQueue = field(default_factory=RequestQueue)
-    suspects: deque[Request] = field(default_factory=deque)
-    lanes: list[Lane] = field(default_factory=list)
-    """The lanes that take requests."""
-    counts: ModelCounts = field(default_factory=ModelCounts)
-    wanted: bool = False
-    """Whether it was loaded, and is to be on every life of its workers."""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a lane of it has become ready, failed or ended."""
-    error: BaseException | None = None
-    """Of the last load, while there is no lane."""
-    pumping: bool = False
+    facts: Any
 
-    @property
-    def down(self) -> bool:
-        """Whether a request has to bring it up first: it never was, or could not be."""
-        return not self.wanted or (self.error is not None and not self.lanes)
+
+_UNUSUAL = frozenset((_Failure, PayloadError))
 
 
 class Dispatcher:
@@ -61,33 +52,44 @@ class Dispatcher:
         send: Callable[[Life, bytes, list[protocol.Frame]], None],
         announce: Callable[[Payload], None],
         retries: int,
+        entries: Collection[Entry],
     ) -> None:
         self._send = send
         self._announce = announce
         self._retries = retries
         self._loop = asyncio.get_running_loop()
         self._batches = itertools.count(1)
+        self._entries = entries
+        self._under_way: dict[int, Shipped] = {}
+        self._deadlines = Deadlines(self._open_requests, self._expire)
 
     # --- callers --------------------------------------------------------------------------
 
-    def submit(self, entry: Entry, request: Request) -> None:
+    def submit(self, request: Request) -> None:
         """Send a request, now or when its turn comes."""
+        entry = request.entry
         entry.counts.requests += 1
-        if request.deadline is not None:
-            request.timer = self._loop.call_at(request.deadline, self._expire, entry, request)
-        if not entry.pumping and not entry.queue and not entry.suspects:
-            lane = _freest(entry)
-            if lane is not None and not lane.in_flight:
-                self._ship(lane, [request])  # alone: no reason to wait for others
-                return
-        self._queue(entry, request)
-        self.pump_soon(entry)
+        if request.deadline is not None and request.deadline < self._deadlines.next:
+            self._deadlines.look_at(request.deadline)
+        if not entry.pumping:
+            if entry.answered_at_once < 2 and not (entry.queue or entry.suspects):
+                lane = freest(entry)
+                if lane is not None and not lane.in_flight:
+                    self._ship(lane, [request])  # alone: no reason to wait for others
+                    return
+            self.pump_soon(entry)
+        if entry.queue.push(request) is not None:
+            entry.counts.superseded += 1
 
-    def forget(self, entry: Entry, request: Request) -> None:
+    def close(self) -> None:
+        """Watch over no deadline any more."""
+        self._deadlines.look_at(inf)
+
+    def forget(self, request: Request) -> None:
         """Its caller has gone."""
-        entry.counts.cancelled += 1
+        request.entry.counts.cancelled += 1
         request.abandon()
-        self._withdraw(entry, request)
+        self._withdraw(request)
 
     def credit(self, request: Request, inbox: Inbox) -> None:
         """The reader of a stream has read a part."""
@@ -100,21 +102,24 @@ class Dispatcher:
 
     def pump_soon(self, entry: Entry) -> None:
         """Send what waits once everybody on the loop who is ready to ask has asked."""
+        entry.put_off = entry.pumping  # more have been answered since: they are behind it
         if not entry.pumping:
             entry.pumping = True
             self._loop.call_soon(self.pump, entry)
 
     def pump(self, entry: Entry) -> None:
         """Send what waits, as far as lanes have room."""
+        if entry.put_off:
+            entry.put_off = False
+            self._loop.call_soon(self.pump, entry)
+            return
         entry.pumping = False
         self._send_suspect(entry)
         while entry.queue:
-            lane = _freest(entry)
+            lane = freest(entry)
             if lane is None:
                 return
-            idle = sum(1 for held in entry.lanes if not held.in_flight)
-            share = -(-len(entry.queue) // max(1, idle))  # several idle lanes divide the work
-            most = min(entry.spec.max_batch, share)
+            most = min(entry.spec.max_batch, share(entry, lane))
             self._ship(lane, entry.queue.take(most, entry.spec.max_batch_bytes))
 
     def _send_suspect(self, entry: Entry) -> None:
@@ -136,26 +141,38 @@ class Dispatcher:
             self._ship(lane, [entry.suspects.popleft()])
 
     def _ship(self, lane: Lane, requests: list[Request]) -> None:
-        now = self._loop.time()
-        life, number = lane.life, next(self._batches)
-        shipment = protocol.Shipment(life.outbox)
-        items = []
+        entry, life = lane.entry, lane.life
+        requests, packed = self._packed(requests)
+        if not requests:
+            return
+        number, now = next(self._batches), self._loop.time()
+        shipment = packing.Shipment(life.outbox)
+        values = shipment.lay_out(packed)
         for request in requests:
-            request.attempts += 1
             request.life = life
-            packed = request.packed
-            places = shipment.place(packed) if packed.arrays else []
-            budget_ms = -1 if request.deadline is None else request.budget_ms(now)
-            items.append(protocol.Item(request.number, budget_ms, packed.tree, places))
+        numbers = [request.number for request in requests]
         message: protocol.Message
-        if requests[0].streams:
-            message = protocol.Stream(number, items[0], STREAM_AHEAD, life.take_releases())
+        if isinstance(requests[0].outcome, Inbox):
+            budget = requests[0].budget_ms(now)
+            message = protocol.Stream(
+                number,
+                numbers[0],
+                budget,
+                values,
+                STREAM_AHEAD,
+                life.take_releases(),
+                _traces(requests),
+            )
         else:
-            message = protocol.Batch(number, items, life.take_releases())
-        batch = Shipped(number, {r.number: r for r in requests}, shipment.slots, now)
+            message = protocol.Batch(
+                number, numbers, values, life.take_releases(), _traces(requests)
+            )
+        batch = Shipped(number, dict(zip(numbers, requests, strict=True)), shipment.slots, now)
         lane.in_flight.append(batch)
-        lane.entry.counts.batches += 1
-        lane.entry.counts.batched += len(requests)
+        self._under_way[number] = batch
+        entry.counts.batches += 1
+        entry.counts.batched += len(requests)
+        entry.counts.sizes[len(requests)] += 1
         self._send(life, lane.address, protocol.encode(message, shipment.inline))
 
     # --- answers --------------------------------------------------------------------------
@@ -164,39 +181,42 @@ class Dispatcher:
         """A batch was answered. Raises :class:`PayloadError` when it was never sent there."""
         batch, life = self._finish(lane, message.batch), lane.life
         life.answered += 1
-        if message.places:
-            life.releases.extend(protocol.shared_slots(message.places))
-        parcel = protocol.Parcel(inline, life.results, copies=True)
+        requests, values = batch.requests.values(), message.values
+        if values.places:
+            life.releases.extend(packing.shared_slots(values))
+        parcel = packing.Parcel(inline, life.results, copies=True)
         try:
-            values = protocol.open_tree(message.tree, message.places, parcel)
-            if not isinstance(values, list) or len(values) != len(batch.requests):
-                raise PayloadError("not as many results as requests")
+            results = packing.open_each(values, parcel, len(requests))
         except PayloadError as error:
             lost = WorkerLost(lane.entry.name, life.name, f"its answer makes no sense: {error}")
-            for request in batch.requests.values():
+            for request in requests:
                 request.life = None
                 request.fail(lost)
             self._continue(lane)
             raise
-        failed = set(message.failed)
-        for position, request in enumerate(batch.requests.values()):
-            request.life = None
+        _tell_times(batch, life, message)
+        for position in message.failed:
+            if position < len(results):
+                results[position] = _Failure(results[position])
+        unusual = not _UNUSUAL.isdisjoint(map(type, results))
+        for request, result in zip(requests, results, strict=True):
             if request.outcome.done():
-                lane.entry.counts.late += 1
-            elif position in failed:
-                self._fail(lane.entry, request, values[position])
+                request.entry.counts.late += 1
+            elif unusual and type(result) in _UNUSUAL:
+                self._fail(request, result)
             else:
-                request.answer(values[position])
+                request.outcome.set_result(result)
+                request.tree = None  # it may be large
         self._continue(lane)
 
     def part(self, lane: Lane, message: protocol.Part, inline: list[bytes]) -> None:
         """A part of a stream has come. Raises :class:`PayloadError` when it is none."""
-        lane.life.releases.extend(protocol.shared_slots(message.places))
+        lane.life.releases.extend(packing.shared_slots(message.values))
         for batch in lane.in_flight:
             request = batch.requests.get(message.request)
             if request is not None and isinstance(request.outcome, Inbox):
-                parcel = protocol.Parcel(inline, lane.life.results, copies=True)
-                request.outcome.put(protocol.open_tree(message.tree, message.places, parcel))
+                parcel = packing.Parcel(inline, lane.life.results, copies=True)
+                request.outcome.put(packing.open_tree(message.values, parcel))
                 lane.life.answered += 1
                 return
         raise PayloadError(f"a part of request {message.request}, which is not under way")
@@ -204,35 +224,47 @@ class Dispatcher:
     def end(self, lane: Lane, message: protocol.End) -> None:
         """A stream is over. Raises :class:`PayloadError` when there was none."""
         batch = self._finish(lane, message.batch)
+        _tell_times(batch, lane.life, message)
         for request in batch.requests.values():
             request.life = None
-            if message.error:
-                self._fail(lane.entry, request, message.error)
+            if message.error and not request.done:
+                self._fail(request, _Failure(message.error))
             request.answer(None)
         lane.life.answered += 1
         self._continue(lane)
 
     @staticmethod
-    def _fail(entry: Entry, request: Request, described: Any) -> None:
-        if request.done:
-            return
-        error = rebuild(entry.name, described if isinstance(described, dict) else {})
+    def _fail(request: Request, what: _Failure | PayloadError) -> None:
+        entry = request.entry
+        if isinstance(what, PayloadError):
+            words = f"gave a result that cannot be read: {what}"
+            error: BaseException = ModelError(entry.name, words)
+        else:
+            error = rebuild(entry.name, what.facts if isinstance(what.facts, dict) else {})
         if isinstance(error, DeadlineExceeded) and request.deadline is not None:
             entry.counts.expired += 1
-            error = DeadlineExceeded(entry.name, request.seconds)
+            error = request.too_late
         else:
             entry.counts.failures += 1
         request.fail(error)
+
+    @staticmethod
+    def _refuse(request: Request, words: str) -> None:
+        request.entry.counts.failures += 1
+        request.fail(ModelError(request.entry.name, words))
 
     def _finish(self, lane: Lane, number: int) -> Shipped:
         batch = lane.find(number)
         if batch is None:
             raise PayloadError(f"batch {number} is not under way")
         lane.in_flight.remove(batch)
+        del self._under_way[number]
         for offset in batch.slots:
             lane.life.outbox.slots.release(offset)
+        now, entry = self._loop.time(), lane.entry
+        entry.answered_at_once, entry.batch_s = len(batch.requests), now - batch.head_since
         if lane.in_flight:
-            lane.in_flight[0].head_since = self._loop.time()
+            lane.in_flight[0].head_since = now
         return batch
 
     def _continue(self, lane: Lane) -> None:
@@ -250,17 +282,20 @@ class Dispatcher:
 
     # --- ends of requests and of lives ------------------------------------------------------
 
-    def _expire(self, entry: Entry, request: Request) -> None:
-        if request.done:
-            return
-        entry.counts.expired += 1
-        request.fail(DeadlineExceeded(entry.name, request.seconds))
-        self._withdraw(entry, request)
+    def _open_requests(self) -> list[Request]:
+        waiting = [(*entry.queue.held(), *entry.suspects) for entry in self._entries]
+        sent = [batch.requests.values() for batch in self._under_way.values()]
+        return [request for held in (*waiting, *sent) for request in held]
 
-    def _withdraw(self, entry: Entry, request: Request) -> None:
+    def _expire(self, request: Request) -> None:
+        request.entry.counts.expired += 1
+        request.fail(request.too_late)
+        self._withdraw(request)
+
+    def _withdraw(self, request: Request) -> None:
+        entry, life = request.entry, request.life
         entry.queue.discard(request)
-        life = request.life
-        if life is not None:
+        if life is not None and life.runs(request):
             self._send(life, life.control, protocol.encode(protocol.Cancel(request.number)))
         elif request in entry.suspects:
             entry.suspects.remove(request)
@@ -272,20 +307,20 @@ class Dispatcher:
         alone = sum(len(batch.requests) for _, batch in held) == 1
         entries = {id(lane.entry): lane.entry for lane in life.lanes.values()}
         for lane, batch in held:
+            self._under_way.pop(batch.number, None)
             for request in batch.requests.values():
                 request.life = None
                 if not request.done:
                     suspect = id(batch) in running
-                    self._retry(lane.entry, request, life, suspect=suspect, alone=alone)
+                    self._retry(request, life, suspect=suspect, alone=alone)
             lane.in_flight = deque()
         for entry in entries.values():
             entry.lanes = [lane for lane in entry.lanes if lane.life is not life]
             entry.changed.set()
             self.pump_soon(entry)
 
-    def _retry(
-        self, entry: Entry, request: Request, life: Life, *, suspect: bool, alone: bool
-    ) -> None:
+    def _retry(self, request: Request, life: Life, *, suspect: bool, alone: bool) -> None:
+        entry = request.entry
         request.lonely_deaths += suspect and alone
         begun = isinstance(request.outcome, Inbox) and request.outcome.begun
         if suspect and (begun or not self._retries):
@@ -297,12 +332,14 @@ class Dispatcher:
             request.fail(PoisonedRequest(entry.name, request.number, request.lonely_deaths))
             return
         entry.counts.retries += 1
-        attempt = request.attempts + 1
+        request.lost += 1
+        attempt = request.lost + 1
         self._announce(RequestRetried(entry.name, request.number, life.name, attempt))
         if suspect:
             entry.suspects.append(request)
         else:
-            self._queue(entry, request)
+            if not entry.queue.put_back(request):
+                entry.counts.superseded += 1
 
     def fail_waiting(self, entry: Entry, error: BaseException) -> None:
         """No lane is left, nor will there be one: nobody shall wait for it."""
@@ -320,36 +357,26 @@ class Dispatcher:
                     request.life = None
                     request.fail(error)
 
-    def _queue(self, entry: Entry, request: Request) -> None:
-        outdated = entry.queue.push(request)
-        if outdated is not None:
-            entry.counts.superseded += 1
+    def _packed(self, requests: list[Request]) -> tuple[list[Request], packing.Packed]:
+        """The requests that can be packed, packed; the others fail."""
+        trees = [request.tree for request in requests]
+        try:
+            return requests, packing.pack(trees)
+        except PayloadError as error:
+            if len(requests) == 1:
+                self._refuse(requests[0], str(error))
+                return [], packing.pack([])
+        able = [request for request in requests if self._packed([request])[0]]
+        return able, packing.pack([request.tree for request in able])
 
 
-def _freest(entry: Entry) -> Lane | None:
-    """The lane with room whose worker has the least to do."""
-    if len(entry.lanes) == 1:
-        lane = entry.lanes[0]
-        full = len(lane.in_flight) >= BATCHES_AHEAD or lane.life.reserved is not None
-        return None if full else lane
-    open_lanes = [
-        lane
-        for lane in entry.lanes
-        if lane.life.reserved is None and len(lane.in_flight) < BATCHES_AHEAD
-    ]
-    if len(open_lanes) < 2:
-        return open_lanes[0] if open_lanes else None
-    return min(open_lanes, key=lambda lane: (lane.life.outstanding, lane.outstanding))
+def _traces(requests: list[Request]) -> dict[int, str]:
+    """The spans of those calls that are traced."""
+    return {r.number: r.call.traceparent for r in requests if r.call is not None}
 
 
-def overdue(lane: Lane, now: float, grace_s: float) -> Request | None:
-    """The request that its lane has been running for too long after its deadline."""
-    if not lane.in_flight:
-        return None
-    head = lane.in_flight[0]
-    if now - head.head_since <= grace_s:
-        return None
-    for request in head.requests.values():
-        if request.deadline is not None and now > request.deadline + grace_s:
-            return request
-    return None
+def _tell_times(batch: Shipped, life: Life, message: protocol.Results | protocol.End) -> None:
+    """Tell those calls that are traced when a worker computed them."""
+    for request in batch.requests.values():
+        if request.call is not None and message.ended:
+            request.call.ran(life.name, message.begun, message.ended, len(batch.requests))

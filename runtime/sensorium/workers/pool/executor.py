@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from sensorium.errors import (
     Cancelled,
@@ -17,11 +20,14 @@ from sensorium.errors import (
 )
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import WorkerLost
+from sensorium.telemetry.context import CALL
 from sensorium.workers.executor import Executor
 from sensorium.workers.options import PoolModel, PoolOptions
 from sensorium.workers.pool import protocol
-from sensorium.workers.pool.dispatch import Dispatcher, Entry
+from sensorium.workers.pool.dispatch import Dispatcher
+from sensorium.workers.pool.entries import Entry
 from sensorium.workers.pool.lives import Lane, Life
+from sensorium.workers.pool.packing import size_of
 from sensorium.workers.pool.requests import Inbox, Request
 from sensorium.workers.pool.statistics import (
     ModelStatistics,
@@ -61,7 +67,7 @@ class PoolExecutor(Executor):
         workers = self.options.worker_names()
         for name, model in models.items():
             for worker in model.workers:
-                if worker not in workers:
+                if worker not in workers and not self.options.listen:
                     raise SettingsError(
                         f"model {name!r} shall run on worker {worker!r}; there are:"
                         f" {', '.join(workers)}"
@@ -69,6 +75,7 @@ class PoolExecutor(Executor):
         self._entries = {name: Entry(name, model) for name, model in models.items()}
         self._on_event = on_event
         self._numbers = itertools.count(1)
+        self._now = time.monotonic
         self._hub: Hub | None = None
         self._supervisor: Supervisor
         self._dispatcher: Dispatcher
@@ -90,11 +97,19 @@ class PoolExecutor(Executor):
         if self._closed:
             raise ModelError("", "the pool is closed")
         if self._hub is None:
-            self._hub = Hub(self._received)
-            self._dispatcher = Dispatcher(self._send, self._announce, self.options.retries)
-            self._supervisor = Supervisor(
-                self.options, self._entries, self._hub, self._dispatcher, self._announce
-            )
+            self._now = asyncio.get_running_loop().time
+            hub = Hub(self._received)
+            try:
+                self._dispatcher = Dispatcher(
+                    self._send, self._announce, self.options.retries, self._entries.values()
+                )
+                self._supervisor = Supervisor(
+                    self.options, self._entries, hub, self._dispatcher, self._announce
+                )
+            except BaseException:  # its address is taken, its keys are not there
+                hub.close()
+                raise
+            self._hub = hub
             self._supervisor.start()
 
     async def load(self, model: str) -> None:
@@ -135,16 +150,16 @@ class PoolExecutor(Executor):
         supersede: str = "",
     ) -> Any:
         """One request, one result."""
-        entry = self._find(model)
-        future = asyncio.get_running_loop().create_future()
+        entry = self._entries.get(model) or self._find(model)
+        future: asyncio.Future[Any] = asyncio.Future(loop=asyncio.get_running_loop())
         asked = self._request(entry, request, future, deadline, priority, supersede)
-        if entry.down:
+        if not entry.lanes:
             await self._load_within(entry, asked)
-        self._submit(entry, asked)
+        self._dispatcher.submit(asked)
         try:
             return await future
         except asyncio.CancelledError:
-            self._dispatcher.forget(entry, asked)
+            self._dispatcher.forget(asked)
             raise
 
     async def stream(
@@ -160,9 +175,9 @@ class PoolExecutor(Executor):
         entry = self._find(model)
         inbox = Inbox()
         asked = self._request(entry, request, inbox, deadline, priority, supersede)
-        if entry.down:
+        if not entry.lanes:
             await self._load_within(entry, asked)
-        self._submit(entry, asked)
+        self._dispatcher.submit(asked)
         try:
             while True:
                 try:
@@ -173,7 +188,7 @@ class PoolExecutor(Executor):
                 yield part
         finally:
             if not inbox.done():
-                self._dispatcher.forget(entry, asked)
+                self._dispatcher.forget(asked)
 
     @property
     def loaded(self) -> list[str]:
@@ -191,6 +206,7 @@ class PoolExecutor(Executor):
             entry.changed.set()
         for life in self._supervisor.lives.values():
             self._dispatcher.fail_sent(life, error)
+        self._dispatcher.close()
         try:
             await self._supervisor.close()
         finally:
@@ -220,27 +236,31 @@ class PoolExecutor(Executor):
         if deadline is not None and deadline <= 0:  # spent before it was asked
             entry.counts.expired += 1
             raise DeadlineExceeded(entry.name, deadline)
-        try:
-            packed = protocol.pack(tree)
-        except PayloadError as error:
-            raise ModelError(entry.name, str(error)) from error
-        asked = Request(next(self._numbers), packed, outcome, priority, supersede)
-        if deadline is not None:
-            asked.seconds = deadline
-            asked.deadline = asyncio.get_running_loop().time() + deadline
-        return asked
-
-    def _submit(self, entry: Entry, asked: Request) -> None:
-        if self._closed:
-            raise Cancelled("the pool was closed")
-        self._dispatcher.submit(entry, asked)
+        special = priority != 0 or supersede != "" or outcome.__class__ is Inbox
+        return Request(
+            next(self._numbers),
+            entry,
+            tree,
+            tree.nbytes if tree.__class__ is np.ndarray else size_of(tree),
+            outcome,
+            special,
+            None if deadline is None else self._now() + deadline,
+            deadline,
+            priority,
+            supersede,
+            CALL.get(),
+        )
 
     async def _load_within(self, entry: Entry, asked: Request) -> None:
+        if not entry.down:  # it is on its way back
+            return
         try:
             async with asyncio.timeout_at(asked.deadline):
                 await self.load(entry.name)
         except TimeoutError:
-            raise DeadlineExceeded(entry.name, asked.seconds) from None
+            raise asked.too_late from None
+        if self._closed:
+            raise Cancelled("the pool was closed")
 
     def _find(self, model: str) -> Entry:
         try:
@@ -321,6 +341,7 @@ def _of_model(entry: Entry, lives: list[Life]) -> ModelStatistics:
         counts.late,
         len(entry.lanes),
         sum(lane.memory for lane in lanes),
+        dict(counts.sizes),
     )
 
 

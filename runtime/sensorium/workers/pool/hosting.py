@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -24,7 +24,7 @@ import zmq
 from sensorium.errors import DeadlineExceeded, ModelError, PayloadError
 from sensorium.settings import check_options
 from sensorium.workers.model import Model
-from sensorium.workers.pool import protocol
+from sensorium.workers.pool import packing, protocol
 from sensorium.workers.pool.arena import Outbox, Region
 from sensorium.workers.pool.devices import device_memory, resident_memory, resolve_device
 from sensorium.workers.pool.faults import describe
@@ -66,6 +66,11 @@ class Calls:
             gate = self._streams.get(request)
         if gate is not None:
             gate.more(parts)
+
+    @property
+    def any_cancelled(self) -> bool:
+        """Whether anything was cancelled that may still come."""
+        return bool(self._cancelled)
 
     def is_cancelled(self, request: int) -> bool:
         """Whether nobody waits for that request."""
@@ -156,6 +161,7 @@ class Lane(threading.Thread):
                 key = f"models.{order.name}.options"
                 self._model = kind(check_options(kind.Options, order.options, key))
                 self._model.load(device)
+                self._model.warm_up()
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a model may raise anything
                 self._send(protocol.LoadFailed(order.lane, describe(order.name, error)))
                 return False
@@ -172,7 +178,7 @@ class Lane(threading.Thread):
             except PayloadError as error:
                 log.error("model %r got no valid message: %s", self._order.name, error)
                 continue
-            parcel = protocol.Parcel(frames[1:], self._requests)
+            parcel = packing.Parcel(frames[1:], self._requests)
             match message:
                 case protocol.Batch():
                     self._release(message.released)
@@ -185,29 +191,32 @@ class Lane(threading.Thread):
                 case _:
                     log.error("model %r got a %s", self._order.name, type(message).__name__)
 
-    def _answer(self, batch: protocol.Batch, parcel: protocol.Parcel) -> None:
-        outcomes: list[Any] = [None] * len(batch.items)
-        wanted: list[int] = []
-        requests: list[Any] = []
-        for position, item in enumerate(batch.items):
-            if self._calls.is_cancelled(item.request):
-                outcomes[position] = ModelError(self._order.name, "nobody waits for this")
-                continue
-            try:
-                requests.append(protocol.open_tree(item.tree, item.places, parcel))
-                wanted.append(position)
-            except PayloadError as error:
-                outcomes[position] = error
-        if wanted:
-            for position, result in zip(wanted, self._infer(requests), strict=True):
+    def _answer(self, batch: protocol.Batch, parcel: packing.Parcel) -> None:
+        numbers = batch.requests
+        try:
+            outcomes = packing.open_each(batch.values, parcel, len(numbers))
+        except PayloadError as error:
+            outcomes = [error] * len(numbers)
+        if self._calls.any_cancelled:
+            for position, number in enumerate(numbers):
+                if self._calls.is_cancelled(number):
+                    outcomes[position] = ModelError(self._order.name, "nobody waits for this")
+        begun = time.time_ns()
+        unable = _failed(outcomes)
+        if not unable:
+            outcomes = self._infer(outcomes)  # the requests' memory is another's once this is out
+        elif len(unable) < len(outcomes):
+            able = [n for n in range(len(outcomes)) if n not in unable]
+            for position, result in zip(
+                able, self._infer([outcomes[n] for n in able]), strict=True
+            ):
                 outcomes[position] = result
-        del requests  # their memory is another's once the answer is out
-        self._send_results(batch.batch, outcomes)
+        self._send_results(batch.batch, outcomes, (begun, time.time_ns()))
 
-    def _infer(self, requests: list[Any]) -> Sequence[Any]:
+    def _infer(self, requests: list[Any]) -> list[Any]:
         """Results or exceptions. If a batch fails, one by one, so that only the guilty fail."""
         try:
-            results = self._model.infer(requests)
+            results = list(self._model.infer(requests))
             if len(results) == len(requests):
                 return results
             raise ModelError(
@@ -218,17 +227,17 @@ class Lane(threading.Thread):
                 return [error.with_traceback(None)]
         return [self._infer([request])[0] for request in requests]
 
-    def _send_results(self, number: int, outcomes: list[Any]) -> None:
-        failed = [n for n, result in enumerate(outcomes) if isinstance(result, BaseException)]
+    def _send_results(self, number: int, outcomes: list[Any], times: tuple[int, int]) -> None:
+        failed = _failed(outcomes)
         try:
-            packed = protocol.pack(self._described(outcomes, failed))
+            packed = packing.pack(self._described(outcomes, failed))
         except PayloadError:  # one of them cannot travel: which?
             outcomes = [self._sendable(outcome) for outcome in outcomes]
-            failed = [n for n, result in enumerate(outcomes) if isinstance(result, BaseException)]
-            packed = protocol.pack(self._described(outcomes, failed))
-        shipment = protocol.Shipment(self._results)
-        places = shipment.place(packed)
-        self._send(protocol.Results(number, packed.tree, places, failed), shipment)
+            failed = _failed(outcomes)
+            packed = packing.pack(self._described(outcomes, failed))
+        shipment = packing.Shipment(self._results)
+        values = shipment.lay_out(packed)
+        self._send(protocol.Results(number, values, failed, *times), shipment)
 
     def _described(self, outcomes: list[Any], failed: list[int]) -> list[Any]:
         if failed:
@@ -240,22 +249,24 @@ class Lane(threading.Thread):
     def _sendable(self, outcome: Any) -> Any:
         if not isinstance(outcome, BaseException):
             try:
-                protocol.pack(outcome)
+                packing.pack(outcome)
             except PayloadError as error:
                 return ModelError(self._order.name, f"gave a result that cannot travel: {error}")
         return outcome
 
-    def _stream(self, order: protocol.Stream, parcel: protocol.Parcel) -> None:
-        item, error = order.item, None
-        limit = time.monotonic() + item.budget_ms / 1000 if item.budget_ms >= 0 else None
+    def _stream(self, order: protocol.Stream, parcel: packing.Parcel) -> None:
+        error = None
+        limit = time.monotonic() + order.budget_ms / 1000 if order.budget_ms >= 0 else None
+        begun = time.time_ns()
         try:
-            with self._calls.stream(item.request, order.credit) as gate:
+            with self._calls.stream(order.request, order.credit) as gate:
                 if not gate.stopped:
-                    tree = protocol.open_tree(item.tree, item.places, parcel)
-                    self._make_parts(item.request, self._model.stream(tree), gate, limit)
+                    (tree,) = packing.open_tree(order.values, parcel)
+                    self._make_parts(order.request, self._model.stream(tree), gate, limit)
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - a model may raise anything
             error = describe(self._order.name, raised)
-        self._send(protocol.End(order.batch, item.request, error or {}))
+        end = protocol.End(order.batch, order.request, error or {}, begun, time.time_ns())
+        self._send(end)
 
     def _make_parts(
         self, request: int, parts: Iterator[Any], gate: StreamGate, limit: float | None
@@ -266,10 +277,9 @@ class Lane(threading.Thread):
                     return
                 if limit is not None and time.monotonic() > limit:
                     raise DeadlineExceeded(self._order.name, 0)  # the pool knows how long it was
-                packed = protocol.pack(part)
-                shipment = protocol.Shipment(self._results)
-                places = shipment.place(packed)
-                self._send(protocol.Part(request, packed.tree, places), shipment)
+                shipment = packing.Shipment(self._results)
+                values = shipment.lay_out(packing.pack(part))
+                self._send(protocol.Part(request, values), shipment)
         finally:
             close = getattr(parts, "close", None)
             if close is not None:
@@ -292,13 +302,17 @@ class Lane(threading.Thread):
             with suppress(KeyError):
                 self._results.slots.release(offset)
 
-    def _send(self, message: protocol.Message, shipment: protocol.Shipment | None = None) -> None:
+    def _send(self, message: protocol.Message, shipment: packing.Shipment | None = None) -> None:
         assert self._socket is not None
         frames = protocol.encode(message, shipment.inline if shipment else ())
         if len(frames) == 1:
             self._socket.send(frames[0])
         else:
             self._socket.send_multipart(frames)
+
+
+def _failed(outcomes: list[Any]) -> list[int]:
+    return [n for n, result in enumerate(outcomes) if isinstance(result, BaseException)]
 
 
 def give_memory_back() -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-import json
 import os
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sensorium.workers.options import PoolOptions
 from sensorium.workers.pool.arena import Outbox, Region, create_file
+from sensorium.workers.pool.forks import Forks
 from sensorium.workers.pool.process import WorkerProcess
+from sensorium.workers.pool.protocol import Frame
 from sensorium.workers.pool.requests import Request
 from sensorium.workers.pool.transport import Hub, identity
 
 if TYPE_CHECKING:
-    from sensorium.workers.pool.dispatch import Entry
+    from sensorium.workers.pool.entries import Entry
+
+Send = Callable[[bytes, list[Frame]], bool]
 
 BATCHES_AHEAD = 2  # in flight on one lane: one runs, one waits there, so that the lane never does
 
@@ -60,21 +64,42 @@ class Lane:
         return next((batch for batch in self.in_flight if batch.number == number), None)
 
 
+class Process(Protocol):
+    """What serves a life: a process here, or one on another machine."""
+
+    tail: deque[str]
+    """The last it said."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, on its own machine."""
+
+    @property
+    def cause(self) -> str:
+        """What it ended with, in words."""
+
+    def kill(self) -> None:
+        """End it, or have no more to do with it; the life is told, once, when that is done."""
+
+
 class Life:
     """One process, from its start to its end. Its addresses are secret and its own: whatever
     comes from another life, or from a stranger, matches none."""
 
-    def __init__(
-        self, name: str, hub: Hub, options: PoolOptions, prepare: list[str], now: float,
-        ended: Callable[[Life], None],
-    ) -> None:  # fmt: skip
+    process: Process
+
+    def __init__(self, name: str, token: bytes, send: Send, now: float) -> None:
+        """``token`` begins its addresses, ``send`` reaches them."""
         self.name = name
         self.epoch = next(_epochs)
-        self.token = secrets.token_hex(8).encode()
+        self.token = token
+        self.send = send
         self.control = identity(self.token, 0)
         self.started = self.last_heard = now
         self.greeted = False
         """Whether the process is up: it has said hello."""
+        self.remote = False
+        """Whether it runs on another machine, and has joined."""
         self.standby = False
         """A warm spare: it has its models and gets no requests."""
         self.announced = False
@@ -90,33 +115,8 @@ class Life:
         self.releases: list[int] = []
         """Slots of results that were read; told with the next message."""
         self._numbers = itertools.count(1)
-        requests = _file(options.request_arena)
-        results = _file(options.result_arena)
-        config: dict[str, Any] = {
-            "endpoint": hub.endpoint,
-            "secret": hub.secret,
-            "token": self.token.decode(),
-            "requests": [requests, options.request_arena] if options.request_arena else None,
-            "results": [results, options.result_arena] if options.result_arena else None,
-            "heartbeat_s": options.heartbeat_s,
-            "installed": options.installed,
-            "modules": list(options.modules),
-            "disabled": list(options.disabled),
-            "log_level": options.log_level,
-            "prepare": prepare,
-        }
-        files = tuple(file for file in (requests, results) if file >= 0)
-        try:
-            self.process = WorkerProcess(
-                name, json.loads(json.dumps(config)), files, lambda: ended(self),
-                threads=options.threads,
-            )  # fmt: skip
-        except BaseException:
-            for file in files:
-                os.close(file)
-            raise
-        self.outbox = Outbox(_region(requests, options.request_arena, writable=True))
-        self.results = _region(results, options.result_arena, writable=False)
+        self.outbox = Outbox(None)
+        self.results: Region | None = None
 
     def new_lane(self, entry: Entry, now: float) -> Lane:
         """Room for one more copy of a model."""
@@ -133,6 +133,11 @@ class Life:
     def outstanding(self) -> int:
         """Requests under way, of all models."""
         return sum(lane.outstanding for lane in self.lanes.values())
+
+    def runs(self, request: Request) -> bool:
+        """Whether that request is under way here."""
+        lanes = self.lanes.values()
+        return any(request.number in batch.requests for lane in lanes for batch in lane.in_flight)
 
     def take_releases(self) -> list[int]:
         """What the next message shall release."""
@@ -158,9 +163,70 @@ class Life:
             self.results.close()
 
 
-def _file(size: int) -> int:
-    return create_file(size) if size else -1
+@dataclass(eq=False)
+class Post:
+    """One worker of the pool: a name and a device, whatever process serves it now."""
+
+    name: str
+    device: str
+    remote: bool = False
+    """Whether its lives join from other machines, instead of being started here."""
+    instance: str = ""
+    """Who joins as this, of a remote one."""
+    life: Life | None = None
+    spare: Life | None = None
+    failures: int = 0
+    """Lives in a row that ended without having answered anything."""
+    lost_at: float | None = None
+    given_up: str = ""
+    """Why there is no life and will be none."""
+    restart: asyncio.TimerHandle | None = None
 
 
-def _region(file: int, size: int, *, writable: bool) -> Region | None:
-    return Region(file, size, writable=writable) if file >= 0 else None
+def start_life(
+    name: str, hub: Hub, options: PoolOptions, prepare: list[str], forks: Forks | None,
+    now: float, ended: Callable[[Life], None],
+) -> Life:  # fmt: skip
+    """A life on this machine: starts its process, with shared memory for arrays.
+
+    Raises OSError when the system has no room for it.
+    """
+    token = secrets.token_hex(8)
+    life = Life(name, token.encode(), hub.send, now)
+    sizes = (options.request_arena, options.result_arena)
+    files: list[int] = []
+    try:
+        for size in filter(None, sizes):
+            files.append(create_file(size))
+        config = {
+            "endpoint": hub.endpoint,
+            "secret": hub.secret,
+            "token": token,
+            "requests": [0, sizes[0]] if sizes[0] else None,
+            "results": [len(files) - 1, sizes[1]] if sizes[1] else None,
+            "heartbeat_s": options.heartbeat_s,
+            **imports(options, prepare),
+        }
+        life.process = WorkerProcess(
+            name, config, tuple(files), lambda: ended(life), threads=options.threads, forks=forks
+        )
+    except BaseException:
+        for file in files:
+            os.close(file)
+        raise
+    if sizes[0]:
+        life.outbox = Outbox(Region(files[0], sizes[0], writable=True))
+    if sizes[1]:
+        life.results = Region(files[-1], sizes[1], writable=False)
+    return life
+
+
+def imports(options: PoolOptions, prepare: list[str]) -> dict[str, Any]:
+    """What a worker, or the template of workers, is told to import."""
+    return {
+        "installed": options.installed,
+        "modules": list(options.modules),
+        "disabled": list(options.disabled),
+        "log_level": options.log_level,
+        "prepare": prepare,
+    }

@@ -3,43 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
+from bisect import insort
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sensorium.errors import Cancelled
-from sensorium.workers.pool.protocol import Packed
+from msgspec import Struct
+
+from sensorium.errors import Cancelled, DeadlineExceeded
 
 if TYPE_CHECKING:
+    from sensorium.telemetry.context import Call
+    from sensorium.workers.pool.entries import Entry
     from sensorium.workers.pool.lives import Life
 
 STREAM_AHEAD = 32  # parts a model may be ahead of the reader of its stream
 _CREDIT_STEP = STREAM_AHEAD // 2
+_LOOK_SHARE = 20  # looking for deadlines that have passed takes a twentieth of the time at most
 
 
-@dataclass(slots=True, eq=False)
-class Request:
+class Request(Struct, eq=False):
     """One call of a caller. It is answered or failed exactly once; what comes later is dropped."""
 
     number: int
-    packed: Packed
+    entry: Entry
+    """Its model."""
+    tree: Any
+    """What the model is given; None once nobody waits for an answer."""
+    nbytes: int
+    """Its size, about."""
     outcome: asyncio.Future[Any] | Inbox
-    priority: int = 0
-    supersede: str = ""
+    special: bool = False
+    """Whether it has a priority or a key, or streams."""
     deadline: float | None = None
     """On the event loop's clock."""
-    seconds: float = 0.0
+    seconds: float | None = None
     """The deadline as the caller gave it."""
-    timer: asyncio.TimerHandle | None = None
-    attempts: int = 0
-    """How often it was sent."""
+    priority: int = 0
+    supersede: str = ""
+    call: Call | None = None
+    """The span of the call, where it is traced."""
+    lost: int = 0
+    """How often it was sent to a worker that died."""
     lonely_deaths: int = 0
     """How many workers died while running it and nothing else."""
     waiting: bool = False
     """Whether it is in a queue."""
     life: Life | None = None
-    """The one it was sent to, while it is under way."""
+    """The one it was last sent to."""
+
+    @property
+    def too_late(self) -> DeadlineExceeded:
+        """What its caller is told when the deadline has passed."""
+        return DeadlineExceeded(self.entry.name, self.seconds or 0.0)
 
     @property
     def done(self) -> bool:
@@ -55,28 +73,57 @@ class Request:
         """Give the caller the result, or (of a stream) the end."""
         if not self.outcome.done():
             self.outcome.set_result(result)
-        if self.timer is not None:
-            self._forget()
+        self.tree = None
 
     def fail(self, error: BaseException) -> None:
         """Give the caller the error."""
-        if not self.done:
+        if not self.outcome.done():
             self.outcome.set_exception(error)
-        self._forget()
+        self.tree = None
 
     def abandon(self) -> None:
         """The caller has gone."""
         self.outcome.cancel()
-        self._forget()
+        self.tree = None
 
     def budget_ms(self, now: float) -> int:
         """Milliseconds to the deadline, at least one; -1 without a deadline."""
         return -1 if self.deadline is None else max(1, int((self.deadline - now) * 1000))
 
-    def _forget(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+
+class Deadlines:
+    """Says of each request when its deadline has passed. One timer for all of them, at the
+    earliest deadline: it looks at whatever waits for an answer then, so that the many requests
+    that are answered long before cost nothing."""
+
+    def __init__(
+        self, open_requests: Callable[[], list[Request]], expire: Callable[[Request], None]
+    ) -> None:
+        self._open_requests = open_requests
+        self._expire = expire
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self.next = inf
+        """When it looks next."""
+
+    def look_at(self, when: float) -> None:
+        """Look then; at ``inf``, never."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.next = when
+        self._timer = None if when == inf else self._loop.call_at(when, self._look)
+
+    def _look(self) -> None:
+        now, earliest = self._loop.time(), inf
+        for request in self._open_requests():
+            if request.deadline is None or request.outcome.done():
+                continue
+            if request.deadline <= now:
+                self._expire(request)
+            else:
+                earliest = min(earliest, request.deadline)
+        spent = self._loop.time() - now  # of thousands, each with a moment of its own
+        self.look_at(max(earliest, now + _LOOK_SHARE * spent))
 
 
 class Inbox:
@@ -141,79 +188,141 @@ class Inbox:
             self._waiter.set_result(None)
 
 
-@dataclass
+_number = attrgetter("number")
+
+
 class RequestQueue:
     """Requests of one model that wait to be sent: by priority, then in the order of the calls."""
 
-    _heap: list[tuple[int, int, Request]] = field(default_factory=list)
-    _newest: dict[str, Request] = field(default_factory=dict)
-    _gone: int = 0
+    def __init__(self) -> None:
+        self._usual: deque[Request] = deque()
+        """Those of priority 0, by number. What was discarded stands there until its turn comes."""
+        self._lines: dict[int, deque[Request]] = {0: self._usual}
+        """All of them, by priority."""
+        self._newest: dict[str, Request] = {}
+        """By key."""
+        self._special = 0
+        """Those that wait and have another priority, a key, or stream."""
+        self._gone = 0
+        """Those in the lines that were discarded."""
 
     def push(self, request: Request) -> Request | None:
-        """Add one. Returns the request whose place it takes, or itself if it is outdated."""
+        """Add one. Returns the request whose place it takes."""
         request.waiting = True
+        if not request.special:
+            self._usual.append(request)
+            return None
+        self._special += 1
+        self._line(request.priority).append(request)
         outdated = None
         if request.supersede:
-            held = self._newest.get(request.supersede)
-            if held is not None and held.number > request.number:  # it was sent once, and lost
-                request.waiting = False
-                request.fail(Cancelled("a newer request has taken its place"))
-                return request
-            outdated = held
+            outdated = self._newest.get(request.supersede)
             self._newest[request.supersede] = request
-        heapq.heappush(self._heap, (-request.priority, request.number, request))
         if outdated is not None:
             outdated.fail(Cancelled("a newer request has taken its place before it was sent"))
             self.discard(outdated)
         return outdated
 
+    def put_back(self, request: Request) -> bool:
+        """Add one that was taken before. False if a newer one has taken its place: it fails."""
+        if request.supersede:
+            newest = self._newest.get(request.supersede)
+            if newest is not None and newest.number > request.number:
+                request.fail(Cancelled("a newer request has taken its place"))
+                return False
+            self._newest[request.supersede] = request
+        request.waiting = True
+        self._special += request.special
+        insort(self._line(request.priority), request, key=_number)
+        return True
+
     def discard(self, request: Request) -> None:
         """Forget one that is done."""
         if not request.waiting:
             return
-        request.waiting = False
-        self._forget_key(request)
+        self._leave(request)
         self._gone += 1
-        if self._gone > 64 and self._gone > len(self._heap) // 2:  # what is done takes no memory
-            self._heap = [entry for entry in self._heap if entry[2].waiting]
-            heapq.heapify(self._heap)
+        if self._gone > 64 and self._gone > len(self):  # what is done takes no memory
             self._gone = 0
+            for line in list(self._lines.values()):
+                waiting = [held for held in line if held.waiting]
+                line.clear()
+                line.extend(waiting)
 
     def take(self, most: int, most_bytes: int) -> list[Request]:
         """The next batch: a run of plain requests, or one that streams; empty if none waits."""
-        batch: list[Request] = []
-        size = 0
-        while self._heap and len(batch) < most:
-            request = self._heap[0][2]
-            if not request.waiting:
-                heapq.heappop(self._heap)
-                self._gone -= 1
-                continue
-            size += request.packed.nbytes
-            if batch and (request.streams or size > most_bytes):
-                break
-            heapq.heappop(self._heap)
-            request.waiting = False
-            if request.supersede:
-                self._forget_key(request)
-            batch.append(request)
-            if request.streams:
-                break
-        return batch
+        if not self._special and not self._gone:
+            batch = self._take_usual(most)
+            if sum([request.nbytes for request in batch]) <= most_bytes:
+                for request in batch:
+                    request.waiting = False
+                return batch
+            self._usual.extendleft(reversed(batch))
+        return self._take_carefully(most, most_bytes)
+
+    def held(self) -> list[Request]:
+        """All that wait."""
+        lines = [self._lines[priority] for priority in sorted(self._lines, reverse=True)]
+        return [held for line in lines for held in line if held.waiting]
 
     def drain(self) -> list[Request]:
         """Take them all."""
-        waiting = [entry[2] for entry in sorted(self._heap) if entry[2].waiting]
+        waiting = self.held()
         for request in waiting:
             request.waiting = False
-        self._heap.clear()
+        self._usual.clear()
+        self._lines = {0: self._usual}
         self._newest.clear()
-        self._gone = 0
+        self._special = self._gone = 0
         return waiting
 
     def __len__(self) -> int:
-        return len(self._heap) - self._gone
+        count = len(self._usual) - self._gone
+        if len(self._lines) > 1:
+            count += sum(len(line) for priority, line in self._lines.items() if priority)
+        return count
 
-    def _forget_key(self, request: Request) -> None:
-        if self._newest.get(request.supersede) is request:
+    def _line(self, priority: int) -> deque[Request]:
+        line = self._lines.get(priority)
+        if line is None:
+            line = self._lines[priority] = deque()
+        return line
+
+    def _take_usual(self, most: int) -> list[Request]:
+        usual = self._usual
+        if len(usual) > most:
+            return [usual.popleft() for _ in range(most)]
+        batch = list(usual)
+        usual.clear()
+        return batch
+
+    def _take_carefully(self, most: int, most_bytes: int) -> list[Request]:
+        batch: list[Request] = []
+        size = 0
+        for priority in sorted(self._lines, reverse=True):
+            line = self._lines[priority]
+            while line and len(batch) < most:
+                request = line[0]
+                if not request.waiting:
+                    line.popleft()
+                    self._gone -= 1
+                    continue
+                size += request.nbytes
+                if batch and (request.streams or size > most_bytes):
+                    return batch
+                line.popleft()
+                self._leave(request)
+                batch.append(request)
+                if request.streams:
+                    return batch
+            if line:
+                return batch
+            if priority:
+                del self._lines[priority]
+        return batch
+
+    def _leave(self, request: Request) -> None:
+        request.waiting = False
+        self._special -= request.special
+        if request.supersede and self._newest.get(request.supersede) is request:
             del self._newest[request.supersede]

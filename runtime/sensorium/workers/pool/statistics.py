@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -14,6 +15,8 @@ class ModelCounts:
     """Sent; a batch that was lost with its worker and sent again counts again."""
     batched: int = 0
     """Requests in those."""
+    sizes: Counter[int] = field(default_factory=Counter)
+    """How many batches had so many requests."""
     retries: int = 0
     failures: int = 0
     expired: int = 0
@@ -43,6 +46,8 @@ class ModelStatistics:
     """Lanes that take requests now."""
     memory: int
     """Bytes its copies took when they were loaded, on hosts and devices together."""
+    sizes: dict[int, int] = field(default_factory=dict)
+    """How many batches had so many requests."""
 
 
 @dataclass(frozen=True, slots=True)

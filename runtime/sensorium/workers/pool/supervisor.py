@@ -5,38 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from sensorium.errors import ModelError
 from sensorium.errors import WorkerLost as WorkerLostError
 from sensorium.payloads.base import Payload
 from sensorium.payloads.system import WorkerLost, WorkerReady, WorkerRestarted
 from sensorium.workers.options import PoolOptions
-from sensorium.workers.pool import protocol
-from sensorium.workers.pool.dispatch import Dispatcher, Entry, overdue
+from sensorium.workers.pool import joining, protocol
+from sensorium.workers.pool.dispatch import Dispatcher
+from sensorium.workers.pool.door import Door
+from sensorium.workers.pool.entries import Entry
 from sensorium.workers.pool.faults import rebuild
-from sensorium.workers.pool.lives import Lane, Life
+from sensorium.workers.pool.forks import Forks
+from sensorium.workers.pool.lives import Lane, Life, Post, imports, start_life
 from sensorium.workers.pool.transport import Hub
+from sensorium.workers.pool.watching import trouble
 
 log = logging.getLogger("sensorium.workers")
 
 RESERVE = "reserve"
-
-
-@dataclass(eq=False)
-class Post:
-    """One worker of the pool: a name and a device, whatever process serves it now."""
-
-    name: str
-    device: str
-    life: Life | None = None
-    spare: Life | None = None
-    failures: int = 0
-    """Lives in a row that ended without having answered anything."""
-    lost_at: float | None = None
-    given_up: str = ""
-    """Why there is no life and will be none."""
-    restart: asyncio.TimerHandle | None = None
 
 
 class Supervisor:
@@ -61,14 +48,20 @@ class Supervisor:
         self._dispatcher = dispatcher
         self._announce = announce
         self._loop = asyncio.get_running_loop()
+        self._prepare = sorted({entry.spec.use for entry in entries.values()})
+        self._forks = (
+            Forks(imports(options, self._prepare), options.threads) if options.fork else None
+        )
         self._closing = False
         self._all_ended = asyncio.Event()
+        self.door = Door(options, hub, self) if options.listen else None
+        """Where remote workers join."""
         self._tick_s = min(options.heartbeat_s, options.grace_s, options.hang_s / 2) / 2
         self._next_tick = self._loop.time() + self._tick_s
         self._timer = self._loop.call_at(self._next_tick, self._tick)
 
     def start(self) -> None:
-        """Start a process for every post."""
+        """Start a process for every post. Workers on other machines come by themselves."""
         for post in self.posts.values():
             post.life = self._spawn(post.name)
 
@@ -83,6 +76,8 @@ class Supervisor:
         """Bring a model up on every life of its posts; posts given up are tried again."""
         entry.wanted = True
         entry.error = None
+        if self.door is not None and not self.posts_of(entry):
+            log.warning("model %r waits for a worker to join at %s", entry.name, self.door.endpoint)
         for post in self.posts_of(entry):
             if post.given_up:
                 post.given_up, post.failures = "", 0
@@ -100,7 +95,9 @@ class Supervisor:
                     return True
             elif not life.greeted or any(lane.state != "failed" for lane in life.lanes_of(entry)):
                 return True
-        return False
+        if self.door is None:
+            return False
+        return not self.posts or any(name not in self.posts for name in entry.spec.workers)
 
     def unload(self, entry: Entry) -> list[Lane]:
         """Let a model go everywhere; returns the lanes that were told to."""
@@ -118,7 +115,7 @@ class Supervisor:
 
     def send(self, life: Life, address: bytes, frames: list[protocol.Frame]) -> None:
         """Send to a life. One that cannot be reached any more is ended: nothing waits for it."""
-        if not self._hub.send(address, frames) and not self._closing:
+        if not life.send(address, frames) and not self._closing:
             life.kill("its connection is gone")
 
     # --- what lives say -------------------------------------------------------------------
@@ -130,7 +127,7 @@ class Supervisor:
             log.warning("%s cannot load plugin %s", life.name, failure)
         post = self._post_of(life)
         if post is not None:
-            self._equip(life, post)
+            self.equip(life, post)
 
     def loaded(self, lane: Lane, message: protocol.Loaded) -> None:
         """A model is up on a lane."""
@@ -173,9 +170,10 @@ class Supervisor:
     # --- lives ----------------------------------------------------------------------------
 
     def _spawn(self, name: str, *, standby: bool = False) -> Life:
-        prepare = sorted({entry.spec.use for entry in self._entries.values()})
-        now = self._loop.time()
-        life = Life(name, self._hub, self.options, prepare, now, self._ended)
+        life = start_life(
+            name, self._hub, self.options, self._prepare, self._forks, self._loop.time(),
+            self.ended,
+        )  # fmt: skip
         life.standby = standby
         self.lives[life.token] = life
         return life
@@ -183,8 +181,8 @@ class Supervisor:
     def _post_of(self, life: Life) -> Post | None:
         return next((p for p in self.posts.values() if life in (p.life, p.spare)), None)
 
-    def _equip(self, life: Life, post: Post) -> None:
-        """Load on a life what its post hosts."""
+    def equip(self, life: Life, post: Post) -> None:
+        """Load on a life what its post hosts; it is up."""
         for entry in self._entries.values():
             if entry.wanted and post in self.posts_of(entry):
                 self._load_on(life, post, entry)
@@ -218,18 +216,24 @@ class Supervisor:
 
     def _provide_spares(self) -> None:
         """Start what stands by, once nobody who works is still starting."""
-        if self._closing or any(p.life and not p.life.announced for p in self.posts.values()):
+        if self._closing or any(
+            post.life and not post.life.announced and not post.remote
+            for post in self.posts.values()
+        ):
             return
-        if self.options.spare == "blank" and self.reserve is None:
-            self.reserve = self._spawn(RESERVE)
-        if self.options.spare == "warm":
-            for post in self.posts.values():
-                if post.spare is None and not post.given_up:
-                    post.spare = self._spawn(f"{post.name} (spare)", standby=True)
+        try:
+            if self.options.spare == "blank" and self.reserve is None and self.options.devices:
+                self.reserve = self._spawn(RESERVE)
+            if self.options.spare == "warm":
+                for post in self.posts.values():
+                    if post.spare is None and not post.given_up and not post.remote:
+                        post.spare = self._spawn(f"{post.name} (spare)", standby=True)
+        except OSError as error:  # tried again when the next worker is ready
+            log.error("no spare worker can be started: %s", error)
 
-    def _ended(self, life: Life) -> None:
+    def ended(self, life: Life) -> None:
         """The process of a life is gone."""
-        self._hub.drain()  # what it said before counts
+        self._drain()  # what it said before counts
         self.lives.pop(life.token, None)
         if not self._closing:
             pid, in_flight = life.process.pid, life.outstanding
@@ -254,19 +258,22 @@ class Supervisor:
             return
         post.life = None
         post.lost_at = self._loop.time() if post.lost_at is None else post.lost_at
+        if post.remote:
+            return  # it comes back, or does not
         post.failures = 0 if life.answered else post.failures + 1
         if post.failures >= self.options.max_failures:
             self._give_up(post, life)
             return
-        wait_s = 0.0
-        if post.failures > 1:
-            wait_s = self.options.backoff_s * 2.0 ** min(post.failures - 2, 30)
-        wait_s = min(wait_s, self.options.max_backoff_s)
-        post.restart = self._loop.call_later(wait_s, self._man, post)
+        post.restart = self._loop.call_later(self._wait_s(post.failures), self._man, post)
+
+    def _wait_s(self, failures: int) -> float:
+        if failures <= 1:
+            return 0.0
+        wait_s = self.options.backoff_s * 2.0 ** min(failures - 2, 30)
+        return min(wait_s, self.options.max_backoff_s)
 
     def _man(self, post: Post) -> None:
-        """Give a post a life: the spare, the process in reserve (both may still be starting, and
-        are ahead of a new one), or a new one."""
+        """Give a post a life: its spare, the reserve (both may still be starting), or a new one."""
         post.restart = None
         spare, reserve = post.spare, self.reserve
         if spare is not None:
@@ -277,14 +284,21 @@ class Supervisor:
                     lane.entry.lanes.append(lane)
                     self._dispatcher.pump_soon(lane.entry)
             if spare.greeted:
-                self._equip(spare, post)
+                self.equip(spare, post)
         elif reserve is not None:
             how, self.reserve = "blank", None
             post.life, reserve.name = reserve, post.name
             if reserve.greeted:
-                self._equip(reserve, post)
+                self.equip(reserve, post)
         else:
-            how, post.life = "cold", self._spawn(post.name)
+            try:
+                how, post.life = "cold", self._spawn(post.name)
+            except OSError as error:  # no descriptors or processes left: later, perhaps
+                log.error("worker %s cannot be started: %s", post.name, error)
+                post.failures += 1
+                wait_s = max(self.options.backoff_s, self._wait_s(post.failures))
+                post.restart = self._loop.call_later(wait_s, self._man, post)
+                return
         assert post.life is not None
         self._announce(WorkerRestarted(post.name, post.life.epoch, post.failures, how))
 
@@ -311,29 +325,20 @@ class Supervisor:
         if late > self._tick_s:  # the loop stood still: we, not they, were not listening
             for life in self.lives.values():
                 life.last_heard += late
-        self._hub.drain()
+        self._drain()
         for life in list(self.lives.values()):
-            reason = self._trouble(life, now)
+            if life.remote:  # told so that it knows, and so that we do when it is gone
+                self.send(life, life.control, [joining.PULSE])
+            reason = trouble(life, self.options, now)
             if reason:
                 life.kill(reason)
         self._next_tick = now + self._tick_s
         self._timer = self._loop.call_at(self._next_tick, self._tick)
 
-    def _trouble(self, life: Life, now: float) -> str:
-        options = self.options
-        silent_s = now - life.last_heard
-        if silent_s > (options.hang_s if life.greeted else options.start_s):
-            return f"not heard of for {silent_s:.1f} s"
-        for lane in life.lanes.values():
-            if lane.state == "loading" and now - lane.since > options.load_s:
-                return f"model {lane.entry.name!r} did not load within {options.load_s:g} s"
-            late = overdue(lane, now, options.grace_s)
-            if late is not None:
-                return (
-                    f"model {lane.entry.name!r} was still busy with request {late.number}"
-                    f" {options.grace_s:g} s after its deadline"
-                )
-        return ""
+    def _drain(self) -> None:
+        self._hub.drain()
+        if self.door is not None:
+            self.door.drain()
 
     # --- the end --------------------------------------------------------------------------
 
@@ -351,10 +356,14 @@ class Supervisor:
             for life in list(self.lives.values()):
                 life.kill("the pool was closed")
             await self._wait_ended(None)
+            if self.door is not None:
+                self.door.close()
+            if self._forks is not None:
+                await self._forks.close()
 
     def _tell_all(self, lives: Iterable[Life]) -> None:
         for life in lives:
-            if not life.greeted:
+            if life.remote or not life.greeted:
                 life.kill("the pool was closed")
                 continue
             for lane in life.lanes.values():

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
+import logging
 import secrets
 import sys
 import tempfile
@@ -22,10 +22,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import zmq
+from zmq.utils import z85
 
-from sensorium.errors import SettingsError
+from sensorium.workers.options import check_endpoint
 from sensorium.workers.pool.protocol import Frame
 
+log = logging.getLogger("sensorium.workers")
+
+KEY = 32  # bytes of a CURVE key
 MAX_FRAME = 1024 * 1024 * 1024  # bytes: of one frame of a message
 RECEIVE_AT_ONCE = 256  # messages, before others on the loop have their turn
 _USER = b"worker"
@@ -57,29 +61,6 @@ def identity(token: bytes, lane: int) -> bytes:
     return token + lane.to_bytes(2, "big")
 
 
-def check_endpoint(endpoint: str, *, encrypted: bool) -> str:
-    """The address, if it may be used. Raises :class:`SettingsError` for plain text off the host."""
-    scheme, _, rest = endpoint.partition("://")
-    if scheme == "ipc":
-        return endpoint
-    if scheme != "tcp":
-        raise SettingsError(f"{endpoint}: workers are reached by ipc:// or tcp://")
-    host = rest.rpartition(":")[0].strip("[]")
-    if not encrypted and not _is_loopback(host):
-        raise SettingsError(
-            f"{endpoint}: a worker on another machine needs keys (CURVE); without them only"
-            " loopback is allowed"
-        )
-    return endpoint
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def connect(
     context: zmq.Context[zmq.Socket[bytes]], endpoint: str, identity: bytes, secret: str
 ) -> zmq.Socket[bytes]:
@@ -105,6 +86,8 @@ class Gate:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.bind("inproc://zeromq.zap.01")
         self._reader = Reader(self._socket, self._ask)
+        self.keys: frozenset[bytes] = frozenset()
+        """Public keys of those who may connect from other machines."""
         self.refused = 0
         """Connections turned away."""
 
@@ -116,11 +99,16 @@ class Gate:
     def _ask(self, frames: list[bytes]) -> None:
         try:
             start = frames.index(b"") + 1
-            version, request, _domain, _address, _identity, mechanism = frames[start : start + 6]
+            version, request, _domain, address, _identity, mechanism = frames[start : start + 6]
         except ValueError:
             return
-        allowed = mechanism == b"PLAIN" and self._knows(frames[start + 6 :])
-        self.refused += not allowed
+        credentials = frames[start + 6 :]
+        if mechanism == b"CURVE":
+            allowed = len(credentials) == 1 and credentials[0] in self.keys
+        else:
+            allowed = mechanism == b"PLAIN" and self._knows(credentials)
+        if not allowed:
+            self._refuse(address, mechanism, credentials)
         status = [b"200", b"OK"] if allowed else [b"400", b"who are you?"]
         self._socket.send_multipart([*frames[:start], version, request, *status, b"", b""])
 
@@ -130,6 +118,16 @@ class Gate:
             and credentials[0] == _USER
             and hmac.compare_digest(credentials[1], self._secret)
         )
+
+    def _refuse(self, address: bytes, mechanism: bytes, credentials: Sequence[bytes]) -> None:
+        self.refused += 1
+        if self.refused & (self.refused - 1):
+            return  # the 1st, 2nd, 4th, 8th … are logged: a flood of them fills no disk
+        who = address.decode(errors="replace") or "this machine"
+        key = ""
+        if mechanism == b"CURVE" and credentials and len(credentials[0]) == KEY:
+            key = f" with the key {z85.encode(credentials[0]).decode()}"
+        log.warning("%s connections were refused; the last was from %s%s", self.refused, who, key)
 
 
 class Reader:
@@ -169,26 +167,16 @@ class Reader:
             self._again.cancel()
 
 
-class Hub:
-    """The pool's socket: every lane of every worker is an identity on it."""
+class Port:
+    """One socket of a pool: every lane of every worker is an identity on it."""
 
-    def __init__(self, received: Received) -> None:
+    def __init__(self, socket: zmq.Socket[bytes], received: Received) -> None:
         """``received`` is given ``[identity, *frames]``; needs a running event loop."""
-        self.secret = secrets.token_hex(16)
-        self.endpoint = local_endpoint()
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.gate = Gate(self._context, self.secret)
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._socket.setsockopt(zmq.SNDHWM, 0)  # at most two batches a lane are under way
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)
-        self._socket.plain_server = True
-        self._socket.bind(self.endpoint)
-        self._reader = Reader(self._socket, received)
+        self._socket = socket
+        self._reader = Reader(socket, received)
 
     def send(self, identity: bytes, frames: list[Frame]) -> bool:
-        """Send without waiting; False when that peer is gone."""
+        """Send without waiting; False when that peer is gone, or takes nothing."""
         socket, last = self._socket, len(frames) - 1
         try:
             socket.send(identity, _MORE)
@@ -204,8 +192,39 @@ class Hub:
         self._reader.drain()
 
     def close(self) -> None:
-        """Give sockets and threads back."""
+        """Close the socket."""
         self._reader.close()
         self._socket.close()
+
+
+class Hub:
+    """The sockets of a pool."""
+
+    def __init__(self, received: Received) -> None:
+        """``received`` is given what workers of this machine send."""
+        self.received = received
+        self.secret = secrets.token_hex(16)
+        self.endpoint = local_endpoint()
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.gate = Gate(self.context, self.secret)
+        socket = self.router()
+        socket.setsockopt(zmq.SNDHWM, 0)  # at most two batches a lane are under way
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)
+        socket.plain_server = True
+        socket.bind(self.endpoint)
+        self._port = Port(socket, received)
+        self.send = self._port.send
+        self.drain = self._port.drain
+
+    def router(self) -> zmq.Socket[bytes]:
+        """A socket for :class:`Port`, not bound yet."""
+        socket = self.context.socket(zmq.ROUTER)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        return socket
+
+    def close(self) -> None:
+        """Give sockets and threads back; other ports must be closed already."""
+        self._port.close()
         self.gate.close()
-        self._context.term()
+        self.context.term()

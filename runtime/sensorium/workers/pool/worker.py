@@ -1,4 +1,5 @@
-"""The worker's process: ``python -m sensorium.workers.pool.worker DESCRIPTOR``, started by a pool.
+"""The worker's process: ``python -m sensorium.workers.pool.worker DESCRIPTORS``, started by a pool,
+or forked from its template.
 
 From the inherited pipe it reads one line of JSON that says who it is and whom to connect to, and
 then nothing more: when the pipe closes, the pool's process is gone, and this one ends at once.
@@ -16,13 +17,15 @@ import signal
 import sys
 import threading
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import zmq
 
 from sensorium.errors import PayloadError, SensoriumError
 from sensorium.logs import JsonFormatter
 from sensorium.plugins.manager import Plugins, load_plugins
+from sensorium.workers.model import Model
 from sensorium.workers.pool import protocol, transport
 from sensorium.workers.pool.arena import Outbox, Region
 from sensorium.workers.pool.devices import resident_memory
@@ -36,32 +39,39 @@ _PR_SET_PDEATHSIG = 1
 class Worker:
     """Hosts models for one pool."""
 
-    def __init__(self, config: dict[str, Any], plugins: Plugins) -> None:
+    def __init__(self, config: dict[str, Any], plugins: Plugins, files: Sequence[int]) -> None:
         self._config = config
         self._plugins = plugins
         self._calls = Calls()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._requests = _region(config["requests"], writable=False)
-        self._results = Outbox(_region(config["results"], writable=True))
+        self._requests = _region(config["requests"], files, writable=False)
+        self._results = Outbox(_region(config["results"], files, writable=True))
         self._lanes: list[Lane] = []
 
     def run(self) -> None:
         """Serve until told to stop."""
         beat_s = float(self._config["heartbeat_s"])
         with self._connect(0) as control:
-            failures = [f"{p.name}: {p.error}" for p in self._plugins.failures]
-            control.send_multipart(protocol.encode(protocol.Hello(os.getpid(), failures)))
+            control.send_multipart(protocol.encode(protocol.Hello(os.getpid(), self._failures())))
             next_beat = time.monotonic()
             while True:
                 wait_s = next_beat - time.monotonic()
                 if wait_s <= 0:
-                    beat = protocol.Heartbeat(resident_memory(), self._results.refused)
-                    control.send_multipart(protocol.encode(beat))
+                    control.send_multipart(protocol.encode(self._beat()))
                     next_beat = time.monotonic() + beat_s
                 elif control.poll(int(wait_s * 1000) + 1) and self._handle(
                     control.recv_multipart()
                 ):
                     break
+        self._end()
+
+    def _failures(self) -> list[str]:
+        return [f"{plugin.name}: {plugin.error}" for plugin in self._plugins.failures]
+
+    def _beat(self) -> protocol.Heartbeat:
+        return protocol.Heartbeat(resident_memory(), self._results.refused)
+
+    def _end(self) -> None:
         self._calls.cancel_streams()
         for lane in self._lanes:
             lane.join()
@@ -70,10 +80,12 @@ class Worker:
     def _handle(self, frames: list[bytes]) -> bool:
         """Do what a message says; True when it says stop."""
         try:
-            message = protocol.decode_to_worker(frames)
+            return self._do(protocol.decode_to_worker(frames))
         except PayloadError as error:
             log.error("no valid message: %s", error)
             return False
+
+    def _do(self, message: protocol.ToWorker) -> bool:
         match message:
             case protocol.Cancel():
                 self._calls.cancel(message.request)
@@ -90,10 +102,13 @@ class Worker:
 
     def _start(self, order: protocol.Load) -> None:
         self._lanes = [lane for lane in self._lanes if lane.is_alive()]
-        get, connect = self._plugins.models.get, self._connect
-        lane = Lane(order, get, connect, self._calls, self._requests, self._results)
+        make, connect = self._class_of, self._connect
+        lane = Lane(order, make, connect, self._calls, self._requests, self._results)
         self._lanes.append(lane)
         lane.start()
+
+    def _class_of(self, use: str) -> type[Model[Any, Any]]:
+        return self._plugins.models.get(use)
 
     def _release(self, offsets: list[int]) -> None:
         for offset in offsets:
@@ -106,14 +121,24 @@ class Worker:
         return transport.connect(self._context, config["endpoint"], identity, config["secret"])
 
 
-def _region(arena: list[int] | None, *, writable: bool) -> Region | None:
-    return Region(arena[0], arena[1], writable=writable) if arena else None
+def _region(arena: list[int] | None, files: Sequence[int], *, writable: bool) -> Region | None:
+    return Region(files[arena[0]], arena[1], writable=writable) if arena else None
 
 
-def _die_with_parent(lifeline: int) -> None:
-    """End this process, and all it started, the moment the pool's process is gone."""
-    if sys.platform.startswith("linux"):  # holds even while a library keeps the interpreter lock
+def die_with(parent: int) -> None:
+    """End this process at once, by the system's hand, when its parent is gone.
+
+    It holds even while a library keeps the interpreter lock; where the system cannot do it, the
+    lifeline is all there is.
+    """
+    if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was gone before we could ask
+            os._exit(0)
+
+
+def end_with(lifeline: int) -> None:
+    """End this process, and all it started, the moment the pool's process is gone."""
 
     def watch() -> None:
         with contextlib.suppress(OSError):
@@ -124,7 +149,8 @@ def _die_with_parent(lifeline: int) -> None:
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
-def _read_config(lifeline: int) -> dict[str, Any]:
+def read_config(lifeline: int) -> dict[str, Any]:
+    """The line that the pool has written to the lifeline."""
     line = b""
     while not line.endswith(b"\n"):
         data = os.read(lifeline, 65536)
@@ -135,28 +161,41 @@ def _read_config(lifeline: int) -> dict[str, Any]:
     return config
 
 
-def _configure_logs(level: str) -> None:
+def configure_logs(level: str) -> None:
+    """Logs go to the pool, which reads our stderr, as JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("sensorium").setLevel(level.upper())
 
 
-def main(arguments: list[str]) -> None:
-    """Run a worker; ``arguments`` is the number of the inherited descriptor."""
-    lifeline = int(arguments[0])
-    config = _read_config(lifeline)
-    _die_with_parent(lifeline)
-    _configure_logs(config["log_level"])
+def load(config: dict[str, Any]) -> Plugins:
+    """The plugins, with the modules of the models that are wanted imported."""
     plugins = load_plugins(
         installed=config["installed"], modules=config["modules"], disabled=config["disabled"]
     )
     for use in config["prepare"]:
         with contextlib.suppress(SensoriumError):  # said when it is loaded
             plugins.models.get(use)
-    Worker(config, plugins).run()
+    return plugins
+
+
+def serve(lifeline: int, files: Sequence[int], plugins: Plugins | None, parent: int) -> NoReturn:
+    """Be a worker until told to stop. ``files`` are the arenas."""
+    die_with(parent)
+    config = read_config(lifeline)
+    end_with(lifeline)
+    configure_logs(config["log_level"])
+    plugins = plugins or load(config)
+    Worker(config, plugins, files).run()
     logging.shutdown()
     os._exit(0)  # what libraries left running shall not hold us
+
+
+def main(arguments: list[str]) -> None:
+    """Run a worker; ``arguments`` are the numbers of the lifeline and of the arenas."""
+    lifeline, *files = map(int, arguments)
+    serve(lifeline, files, None, os.getppid())
 
 
 if __name__ == "__main__":

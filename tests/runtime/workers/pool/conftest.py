@@ -42,6 +42,14 @@ def children(parent: int) -> set[int]:
     return {pid for pid, its_parent in processes().items() if its_parent == parent}
 
 
+def descendants(ancestor: int) -> set[int]:
+    """Living children of a process, and theirs."""
+    parents, found = processes(), {ancestor}
+    while new := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= new
+    return found - {ancestor}
+
+
 def exists(pid: int) -> bool:
     return pid in processes()
 

@@ -126,6 +126,19 @@ class Streamer(Fake):
                 Path(request["log"]).write_text(f"closed after {made}")
 
 
+class Stalls(Fake):
+    """Takes its time: so many seconds for an answer, or between two parts."""
+
+    def one(self, request: Any) -> Any:
+        threading.Event().wait(request.get("s", 0))
+        return request["n"]
+
+    def stream(self, request: Any) -> Iterator[Any]:
+        for part in range(request["parts"]):
+            threading.Event().wait(request.get("s", 0))
+            yield [request["n"], part]
+
+
 class Unavailable(Fake):
     def load(self, device: str) -> None:
         raise ModelUnavailable("unavailable", "there are no weights")

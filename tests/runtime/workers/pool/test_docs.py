@@ -25,6 +25,6 @@ async def test_the_code_of_the_page_runs(
 
 def test_options_that_the_page_names_exist() -> None:
     words = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", PAGE.read_text()))
-    known = {*PoolOptions.model_fields, *PoolModel.model_fields, "on_event"}
+    known = {*PoolOptions.model_fields, *PoolModel.model_fields, "on_event", "warm_up"}
     assert words <= known
     assert {"grace_s", "max_batch_bytes"} <= words

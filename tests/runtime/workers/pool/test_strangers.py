@@ -8,11 +8,12 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import zmq
 
 from sensorium.errors import SettingsError
-from sensorium.workers.pool import protocol, transport
+from sensorium.workers.pool import packing, protocol, transport
 
 from .conftest import until
 
@@ -80,7 +81,9 @@ async def test_messages_of_lives_that_are_over_or_never_were_are_dropped(stand: 
         await pool.load("echo")
         hub = hub_of(pool)
         with zmq.Context() as context:
-            frames = protocol.encode(protocol.Results(1, protocol.pack(["wrong"]).tree, []))
+            frames = protocol.encode(
+                protocol.Results(1, packing.Values(packing.pack(["wrong"]).tree))
+            )
             peer = transport.connect(context, hub.endpoint, b"0123456789abcdef\0\1", hub.secret)
             for _ in range(50):
                 peer.send_multipart(frames)
@@ -102,10 +105,12 @@ async def test_a_worker_that_speaks_nonsense_is_counted_and_does_no_harm(stand: 
             lane = transport.identity(life.token, 77)
             peer = transport.connect(context, hub.endpoint, lane, hub.secret)
             noise = random.Random(1)
-            tree = protocol.pack(1).tree
+            tree = packing.pack([1]).tree
             messages = [
-                protocol.Results(99, tree, [(0, 2**40)]),
-                protocol.Part(5, tree, [(-5, 3)]),
+                protocol.Results(
+                    99, packing.Values(tree, [("uint8", [9000], 1)], b"", [(0, 2**40)])
+                ),
+                protocol.Part(5, packing.Values(tree, [("uint8", [9000], 1)], b"", [(-5, 3)])),
                 protocol.End(1, 2, {}),
                 protocol.Loaded(3, "cpu", 1),
                 protocol.Unloaded(3, -5),
@@ -135,13 +140,10 @@ async def test_nonsense_to_a_worker_does_not_stop_it(stand: Stand) -> None:
                 frames = [noise.randbytes(noise.randrange(40)) for _ in range(2)]
                 assert hub.send(address, list(frames))
             assert hub.send(address, protocol.encode(protocol.Credit(5, 2**53)))
-            assert hub.send(address, protocol.encode(protocol.Batch(1, [_unreadable()], [64])))
+            tree = packing.pack([np.zeros(9000)]).tree
+            cut = packing.Values(tree, [("float64", [9000], 1)], b"", [(1, -1)])
+            assert hub.send(address, protocol.encode(protocol.Batch(1, [1], cut, [64])))
         assert await pool.infer("echo", "pid") == pid
-
-
-def _unreadable() -> protocol.Item:
-    packed = protocol.pack([bytes(3)])
-    return protocol.Item(1, -1, packed.tree, [(1, -1)])
 
 
 @pytest.mark.parametrize("endpoint", ["tcp://192.168.0.2:5555", "tcp://*:5555", "udp://x", "x"])

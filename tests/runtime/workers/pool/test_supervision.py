@@ -20,7 +20,7 @@ from sensorium.payloads.system import RequestRetried, WorkerReady, WorkerRestart
 from sensorium.payloads.system import WorkerLost as WorkerLostEvent
 from sensorium.workers.pool import PoolExecutor, PoolModel, PoolOptions
 
-from .conftest import FAKES, children, exists, state_of, until, worker_pid
+from .conftest import FAKES, PROC, descendants, exists, state_of, until, worker_pid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -258,7 +258,9 @@ async def main():
     options = PoolOptions(devices=("cpu", "cpu"), installed=False, modules=(sys.argv[1],))
     async with PoolExecutor({"troubled": PoolModel(use="troubled")}, options) as pool:
         await pool.load("troubled")
-        while pool.statistics().models["troubled"].copies < 2 or len(pool.statistics().workers) < 3:
+        while pool.statistics().models["troubled"].copies < 2 or (
+            sum(worker.pid > 0 for worker in pool.statistics().workers) < 3
+        ):
             await asyncio.sleep(0.001)
         mark = sys.argv[2]
         calls = [pool.infer("troubled", {"do": "hang", "mark": mark}) for _ in range(2)]
@@ -275,24 +277,36 @@ async def test_nothing_is_left_when_the_parent_is_killed(
     no_leaks: None, tmp_path: Path, how: signal.Signals
 ) -> None:
     mark = tmp_path / "mark"
-    sockets = abstract_sockets()
     command = [sys.executable, "-c", PARENT, str(FAKES), str(mark)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         workers = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(workers) == 3
-        assert set(workers) <= children(parent.pid)
+        family = descendants(parent.pid)
+        assert len(family) == 4  # the template, too
+        assert set(workers) <= family
         await until(lambda: mark.exists() and len(mark.read_text()) == 2, "both workers are busy")
-        assert abstract_sockets() - sockets
+        sockets = abstract_sockets(family | {parent.pid})
+        assert sockets
         os.kill(parent.pid, how)
         assert parent.wait() == -how
-        await until(lambda: not any(exists(pid) for pid in workers), "the workers are gone")
-    assert abstract_sockets() <= sockets
+        await until(lambda: not any(exists(pid) for pid in family), "all of them are gone")
+    assert not sockets & set(named_sockets().values())
 
 
-def abstract_sockets() -> set[str]:
-    names = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines())
-    return {name for name in names if name.startswith("@sensorium-")}
+def named_sockets() -> dict[str, str]:
+    """Abstract sockets of pools on this machine, by inode."""
+    rows = (line.split() for line in Path("/proc/net/unix").read_text().splitlines())
+    return {row[-2]: row[-1] for row in rows if row[-1].startswith("@sensorium-")}
+
+
+def abstract_sockets(pids: set[int]) -> set[str]:
+    """Those that these processes hold."""
+    held = set()
+    for pid in pids:
+        for file in (PROC / str(pid) / "fd").iterdir():
+            held.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+    return {name for inode, name in named_sockets().items() if inode in held}
 
 
 async def test_a_worker_that_cannot_start_is_reported(stand: Stand, tmp_path: Path) -> None:
