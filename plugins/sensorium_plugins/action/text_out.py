@@ -51,7 +51,8 @@ class TextOut(Actuator):
                 stream.write(text)
                 stream.flush()
             else:
-                await asyncio.to_thread(_append, self.options.to, text)
+                with self.context.clock.hold():
+                    await asyncio.to_thread(_append, self.options.to, text)
         except OSError as error:
             raise OutputFailed(f"cannot write the reply to {self.options.to}: {error}") from error
 

@@ -68,9 +68,7 @@ class EventBus:
         self._forget_routes()
         return subscription
 
-    def tap(
-        self, listener: Callable[[AnyEvent], None], *, name: str, pattern: str = "#"
-    ) -> Tap:
+    def tap(self, listener: Callable[[AnyEvent], None], *, name: str, pattern: str = "#") -> Tap:
         """Call ``listener`` with each event under ``pattern`` as it is published, until the tap is
         closed.
 
