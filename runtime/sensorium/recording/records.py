@@ -127,6 +127,11 @@ def decode_record(kind: Kind, data: bytes) -> list[TraceRecord | DropCounts]:
     return [record]
 
 
+def count_records(kind: Kind, data: bytes) -> int:
+    """How many records a message holds, without reading more of it than needed."""
+    return len(decode_record(kind, data)) if kind is CLOCK else 1
+
+
 def _members(struct: msgspec.Struct) -> dict[str, Any]:
     return {name: getattr(struct, name) for name in struct.__struct_fields__}
 

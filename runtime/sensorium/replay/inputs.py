@@ -1,10 +1,11 @@
-"""The inputs of a replay: read, decoded and digested ahead of their time, in a thread."""
+"""The inputs of a replay: read and decoded ahead in one thread, digested in another."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,7 +14,9 @@ from sensorium.events import AnyEvent
 from sensorium.recording.digest import event_digest
 from sensorium.replay.script import Script, Turn
 
-AHEAD = 16  # inputs in one go; at most two such batches are in memory
+AHEAD = 16  # inputs in one go; at most three such batches are in memory
+
+_Batch = list[tuple[Turn, AnyEvent]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +28,42 @@ class RecordedInput:
     digest: str
 
 
-def inputs(events: Iterable[tuple[int, AnyEvent]], script: Script) -> Iterator[RecordedInput]:
+def inputs(
+    events: Iterable[tuple[int, AnyEvent]], script: Script
+) -> Iterator[tuple[Turn, AnyEvent]]:
     """Of the recorded events, each with its place in the file, those that are not played anew."""
     for rank, event in events:
         if not script.plays(rank, event):
-            turn = script.turn(rank, event.creation_time)
-            yield RecordedInput(turn, event, event_digest(event))
+            yield script.turn(rank, event.creation_time), event
 
 
 async def read_ahead(
-    source: Iterator[RecordedInput], clock: VirtualClock
+    source: Iterator[tuple[Turn, AnyEvent]], clock: VirtualClock
 ) -> AsyncGenerator[RecordedInput, None]:
-    """The inputs of ``source``, a batch of which is made while the one before is used.
+    """The inputs of ``source``: while one batch is used the next is digested and a third is read.
 
     Virtual time stands still while the next batch is not there yet.
     """
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1, thread_name_prefix="recorded-inputs") as thread:
+    reader = ThreadPoolExecutor(1, thread_name_prefix="recorded-inputs")
+    digester = ThreadPoolExecutor(1, thread_name_prefix="recorded-digests")
+    with reader, digester:
 
-        def start() -> asyncio.Future[list[RecordedInput]]:
-            return loop.run_in_executor(thread, lambda: list(islice(source, AHEAD)))
+        def read() -> Future[_Batch]:
+            return reader.submit(lambda: list(islice(source, AHEAD)))
 
-        coming = start()
+        def digest(coming: Future[_Batch]) -> Future[list[RecordedInput]]:
+            return digester.submit(lambda: [_digested(*one) for one in coming.result()])
+
+        ahead = deque((digest(read()), digest(read())))
         while True:
             with clock.hold():
-                batch = await coming
+                batch = await asyncio.wrap_future(ahead.popleft())
             if not batch:
                 return
-            coming = start()
+            ahead.append(digest(read()))
             for one in batch:
                 yield one
+
+
+def _digested(turn: Turn, event: AnyEvent) -> RecordedInput:
+    return RecordedInput(turn, event, event_digest(event))

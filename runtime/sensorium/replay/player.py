@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from sensorium.events import NS_PER_S, AnyEvent, Event
+from sensorium.events import NS_PER_S, AnyEvent
 from sensorium.plugins.manager import Plugins
 from sensorium.recording.digest import Digest
 from sensorium.recording.reader import PassedOver
@@ -30,8 +30,8 @@ OnProgress = Callable[[int, int, int], None]
 class Records(Protocol):
     """The events and trace records of a recording, in order, from the first at each call."""
 
-    def all(self) -> Iterable[AnyEvent | TraceRecord]:
-        """Every one."""
+    def events(self) -> Iterable[tuple[int, AnyEvent]]:
+        """Every event, each with its place among events and trace records."""
 
     def without(
         self, topics: Callable[[str], bool]
@@ -83,7 +83,7 @@ async def replay(
         parts,
         script,
         comparison,
-        inputs(_events(records), script),
+        inputs(records.events(), script),
         options,
     )
     if on_progress is not None:
@@ -119,14 +119,8 @@ def _quiet(settings: Settings, *, act: bool) -> Settings:
     return Settings.model_validate(tables)
 
 
-def _events(records: Records) -> Iterator[tuple[int, AnyEvent]]:
-    for rank, record in enumerate(records.all()):
-        if isinstance(record, Event):
-            yield rank, record
-
-
 def _recorded_side(records: Records, expected: Expected) -> Any:
-    for rank, event in _events(records):
+    for rank, event in records.events():
         if rank == expected.turn.rank:
             return side(event)
     return None

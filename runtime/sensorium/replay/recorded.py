@@ -13,7 +13,7 @@ from sensorium.events import AnyEvent
 from sensorium.plugins.manager import Plugins
 from sensorium.recording.about import plugin_facts, session_facts
 from sensorium.recording.reader import PassedOver, Recording
-from sensorium.recording.records import DropCounts
+from sensorium.recording.records import COUNTS, KINDS, DropCounts, count_records
 from sensorium.settings import Settings, load_settings
 from sensorium.trace import TraceRecord
 
@@ -49,16 +49,23 @@ class RecordedFile:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
 
-    def all(self) -> Iterator[AnyEvent | TraceRecord]:
-        """Events and trace records, in order."""
-        for record in self._recording.records():
-            if not isinstance(record, DropCounts):
-                yield record
+    def events(self) -> Iterator[tuple[int, AnyEvent]]:
+        """Each event with its place among events and trace records, of which only the events are
+        read."""
+        place = 0
+        for message in self._recording.messages():
+            kind = message.channel.kind
+            if kind == "event":
+                self._recording.knows(message)
+                yield place, self._recording.decode(message)
+                place += 1
+            elif kind != COUNTS.name:
+                place += count_records(KINDS[kind], message.data)
 
     def without(
         self, topics: Callable[[str], bool]
     ) -> Iterator[AnyEvent | TraceRecord | PassedOver]:
-        """The same, where events on ``topics`` are only counted."""
+        """Events and trace records in order, where events on ``topics`` are only counted."""
         for record in self._recording.records_but(lambda channel: topics(channel.topic)):
             if not isinstance(record, DropCounts):
                 yield record

@@ -8,11 +8,12 @@ from contextlib import aclosing
 
 from sensorium.clocks import VirtualClock
 from sensorium.errors import PluginError
+from sensorium.events import AnyEvent
 from sensorium.payloads.base import Payload
 from sensorium.plugins.manager import Plugins
 from sensorium.replay.bus import ReplayBus
 from sensorium.replay.comparison import Comparison
-from sensorium.replay.inputs import RecordedInput, read_ahead
+from sensorium.replay.inputs import read_ahead
 from sensorium.replay.options import ReplayOptions
 from sensorium.replay.script import Script, Turn
 from sensorium.replay.surroundings import ReplaySurroundings
@@ -47,7 +48,7 @@ class ReplaySession(Session):
         parts: Mapping[str, Part],
         script: Script,
         comparison: Comparison,
-        inputs: Iterator[RecordedInput],
+        inputs: Iterator[tuple[Turn, AnyEvent]],
         options: ReplayOptions,
     ) -> None:
         self._virtual = VirtualClock(script.began or 0)

@@ -28,9 +28,9 @@ from sensorium.settings import Settings, load_settings
 class Noted:
     """What :class:`Notes` has heard, as replay wants it."""
 
-    def all(self) -> Iterator[Any]:
-        """Everything."""
-        return iter(Notes.notes)
+    def events(self) -> Iterator[Any]:
+        """Every event with its place."""
+        return ((n, one) for n, one in enumerate(Notes.notes) if isinstance(one, Event))
 
     def without(self, topics: Callable[[str], bool]) -> Iterator[Any]:
         """Everything, where events on ``topics`` are only counted."""
