@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -280,42 +281,50 @@ async def test_without_portaudio_a_speaker_that_was_asked_for_is_an_error(
 # --- a disk that is full ------------------------------------------------------------------------
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[int]:
-    """No file of this process grows over this many bytes, as on a full disk."""
+    """No file of this process grows over this many bytes, as on a full disk.
+
+    Not a fixture: pytest reports a test before its fixtures end, and where its own output goes
+    to a longer file, that report could not be written either.
+    """
     limit = 20_000
     held = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, held[1]))
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, held)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield limit
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, held)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 async def test_a_full_disk_is_told_once_and_silences_that_reply_only(
-    tmp_path: Path, small_files: int, no_leaks: None
+    tmp_path: Path, no_leaks: None
 ) -> None:
-    async with speaking("file", path=str(tmp_path / "r-{n}.wav")) as harness:
-        end = await reply(harness, "One long sentence here. ", "And another one here. ")
-        (failure,) = harness.failures
-        again = await reply(harness, "Yes.", turn="t#2")
-        more = [end.turn for end in done(harness)]
+    with small_files() as limit:
+        async with speaking("file", path=str(tmp_path / "r-{n}.wav")) as harness:
+            end = await reply(harness, "One long sentence here. ", "And another one here. ")
+            (failure,) = harness.failures
+            again = await reply(harness, "Yes.", turn="t#2")
+            more = [end.turn for end in done(harness)]
     full = tmp_path / "r-1.wav"
     wanted = 2 * LETTER * len("One long sentence here. And another one here.")
     assert f"OutputFailed: cannot write {full}" in failure.error
     assert failure.action == "skip"
-    assert full.stat().st_size <= small_files < wanted  # it really could not be written
+    assert full.stat().st_size <= limit < wanted  # it really could not be written
     assert (end.path, more) == ("", ["t#1", "t#2"])
     assert soundfile.info(again.path).frames == len(spoken_by("Yes."))
 
 
 async def test_the_message_says_that_the_disk_is_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_files: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
-    async with speaking("file", path=str(tmp_path / "r.wav")) as harness:
-        await reply(harness, LONG * 3)
-        (failure,) = harness.failures
+    with small_files():
+        async with speaking("file", path=str(tmp_path / "r.wav")) as harness:
+            await reply(harness, LONG * 3)
+            (failure,) = harness.failures
     assert failure.error.endswith("r.wav: the disk is full")
 
 
