@@ -1,4 +1,4 @@
-"""The voice starts before the model is through: questions about pictures, by real models.
+"""The voice starts before the model is through: what real models answer about pictures, or else.
 
 Run with ``-s`` to see each reply and its times.
 """
@@ -24,6 +24,9 @@ PICTURES = ROOT / "tests" / "data" / "pictures"
 CAT, PAGE = SCENE / "cat.jpg", SCENE / "page.png"
 ASTRONAUT, COFFEE = PICTURES / "astronaut.jpg", PICTURES / "coffee.jpg"
 PAIRS: list[tuple[Path, str | Path]] = [
+    (CAT, "What is the capital of France?"),
+    (CAT, "What is water made of?"),
+    (CAT, "Why is the sky blue?"),
     (CAT, "What is in this picture?"),
     (CAT, "Is there a dog in the picture?"),
     (CAT, "Is there a cat?"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from .checker import QUOTE_MARKS, Sentence
 from .facts import Fact, Scene
-from .lexicon import word_set
+from .lexicon import singular, visible_nouns, word_set
 from .questions import Question, is_scene_question, parse_question
 from .realise import answer, realise
 
@@ -23,6 +23,7 @@ _ABBREVIATIONS = word_set("mr mrs ms dr prof st vs e.g i.e etc")
 _CLAIM = re.compile(
     r"\bi(?: can| could| do| also| just| now|'m able to)* (?:see|hear|spot|notice|saw|heard)\b"
     r"(?!\s*(?:[.,!?;]|$|what you|why|how|that you|your|you))|"
+    r"\b(?:it|this|that)(?: also)? looks like an?\b|"
     r"\bi(?:'m| am) (?:seeing|hearing|looking at)\b|"
     r"\b(?:in|on|from) (?:the|this|your) (?:picture|image|photo|camera|scene|room)\b|"
     r"\bthe (?:camera|picture|image|photo|microphone)(?: \w+)? "
@@ -32,6 +33,13 @@ _CLAIM = re.compile(
 )
 _QUOTES = re.compile(r"\b(?:(?:i|it)(?: can| could)? (?:reads?|says?)|i heard)\s*$", re.IGNORECASE)
 _ANY = Question("what")
+# A clause without these cannot come to claim a perception: it need not be whole to be let out.
+_MAY_CLAIM = word_set(
+    "i me my we us our you your it its he she they this that these those there here someone "
+    "somebody something nobody nothing in on from behind next front camera picture image photo "
+    "microphone scene room view and but or so while with which who as near"
+)
+_WAITS = word_set("the a an")  # for the noun that says which of the two it is
 
 
 class GroundingGuard:
@@ -166,7 +174,7 @@ class GroundingGuard:
     def _start_sentence(self) -> None:
         self._pending, self._safe, self._last_word = "", 0, ""
         self._failed, self._sentence_open, self._spoken = False, False, False
-        self._checking = self.strict
+        self._checking, self._harmless = self.strict, True
         self._sentence = Sentence(self._scene, self._asked, self.question, self._told)
 
     def _check(self, token: str) -> None:
@@ -236,19 +244,28 @@ class GroundingGuard:
 
     # -- sentences that pass -----------------------------------------------------------------
     def _pass(self, token: str) -> None:
-        """Hold a clause until its end; let it out when it claims no perception."""
+        """Hold a clause until its end, or as long as it may come to claim a perception."""
         if token[0].isalnum():
             self._last_word = token
         if token not in ",;:":
             self._pending += token
+            self._pass_word(token)
         elif self._claims() or (token == ":" and _QUOTES.search(self._pending)):
             self._recheck()
             if not self._failed:
                 self._check(token)
         else:
             # The comma waits: what follows it may be dropped.
+            self._harmless = False
             self._let_out(len(self._pending))
             self._pending = token
+
+    def _pass_word(self, token: str) -> None:
+        word = re.split("['\u2019]", token.lower())[0]
+        if word in _MAY_CLAIM or singular(word) in visible_nouns():
+            self._harmless = False
+        elif self._harmless and word.isalpha() and word not in _WAITS:
+            self._let_out(len(self._pending))
 
     def _end_passed(self) -> None:
         if self._claims():

@@ -10,8 +10,9 @@ SENTENCE = re.compile(
     r"(?<!^\d)(?<!^\d\d)(?<!\s\d)(?<!\s\d\d)[.!?…]+[\"')\]]*\s|\n",
 )
 CLAUSE = re.compile(r"[,;:—]\s")
-PHRASE = re.compile(
-    r"\s(?=(?:and|or|but|with|in|on|at|to|of|for|from|which|that|because|is|are|was|were)\s)"
+PHRASE = re.compile(  # at the end of the text too: a cut before what turns out "island" is no worse
+    r"\s(?=(?:and|or|but|with|in|on|at|to|of|for|from|by|as|through|into|about|which|that|who|when|"
+    r"where|because|is|are|was|were|has|have|had|can|will)(?:\s|$))"
 )
 FIRST_WORDS = 3  # the first piece may be short: how soon the voice starts matters most
 LONG = 160  # characters; a longer sentence is spoken clause by clause

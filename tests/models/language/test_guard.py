@@ -140,6 +140,7 @@ def test_what_fails_from_the_start_is_answered_from_the_facts(
         ("One. Two. Three. Four. Five.", "One. Two. Three."),
         (QUOTES, "Hello! Bye."),
         ("I can read, and I can write: that is all.", None),
+        ("It looks like a glass of water.", UNSURE),
         ("", UNSURE),
     ],
 )
@@ -154,6 +155,20 @@ def test_the_first_clause_is_out_before_the_reply_is_through() -> None:
     assert guard.feed(" a") == "I see a cat"
     guard = GroundingGuard("Tell me a story.", [])
     assert guard.feed("Once upon a time, ") == "Once upon a time"
+
+
+def test_a_clause_that_cannot_claim_to_perceive_is_let_out_word_by_word() -> None:
+    guard = GroundingGuard("What is the capital of France?", CAT)
+    assert guard.feed("The capital of") == "The capital"
+    assert guard.feed(" France is Paris") == " of France is"
+
+
+@pytest.mark.parametrize(
+    "begun", ["The dog is asleep", "There is peace", "I hear music", "In the room hangs"]
+)
+def test_a_clause_that_may_yet_claim_to_perceive_waits(begun: str) -> None:
+    guard = GroundingGuard("Tell me a story.", CAT)
+    assert guard.feed(f"{begun} today") == ""
 
 
 def test_the_model_may_be_stopped_at_the_first_failure() -> None:

@@ -42,12 +42,19 @@ def test_the_first_piece_goes_as_soon_as_it_is_three_words_and_a_clause() -> Non
     assert phrases.finish() == ["Then"]
 
 
+def test_the_first_piece_does_not_wait_for_the_word_after_its_end() -> None:
+    phrases = Phrases()
+    assert phrases.feed("The capital of France is") == ["The capital of France"]
+    assert [*phrases.feed("land."), *phrases.finish()] == ["island."]
+
+
 @pytest.mark.parametrize(
     ("text", "first"),
     [
         ("Yes, I do see it. Well.", "Yes, I do see it."),  # too short to stand by itself
         ("The cat sleeps on the sofa there.", "The cat sleeps"),
         ("No. I see nothing here at all.", "No."),
+        ("The capital of France is Paris.", "The capital of France"),
     ],
 )
 def test_where_the_first_piece_ends(text: str, first: str) -> None:
