@@ -27,6 +27,10 @@ class Role(StrEnum):
     PEER = "peer"
 
 
+DEBIAN_PYTHON = "/usr/lib/python3/dist-packages"
+"""Where Debian's packages put theirs."""
+
+
 class Better(StrEnum):
     """Which way a metric is good; ``NEITHER`` for one that only describes the run."""
 
@@ -49,6 +53,8 @@ class Contender:
     """Requirement for pip, of the version that the published figures are of."""
     share: float = 1.0
     """Part of the workload's events that this one gets: a slow peer need not take minutes."""
+    debian: str = ""
+    """Debian's package, for one that only Debian brings."""
 
 
 @dataclass(frozen=True, slots=True)

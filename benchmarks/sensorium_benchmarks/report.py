@@ -132,7 +132,10 @@ def _cell(summary: Summary, digits: int, unit: str = "") -> str:
 def why(result: Result) -> str:
     """Why a contender has no figures."""
     if result.missing:
-        return f"not installed: pip install {result.contender.install}"
+        contender = result.contender
+        if contender.debian:
+            return f"not installed: apt install {contender.debian}"
+        return f"not installed: pip install {contender.install}"
     return f"failed: {result.error}"
 
 

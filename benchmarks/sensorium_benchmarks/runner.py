@@ -14,11 +14,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from sensorium_benchmarks.contract import Benchmark, Contender, Workload
+from sensorium_benchmarks.contract import DEBIAN_PYTHON, Benchmark, Contender, Workload
 
 ROOT = Path(__file__).parents[1]
 TIME_LIMIT_S = 600.0
@@ -115,10 +115,8 @@ def measure(
 
 def installed_version(distribution: str) -> str:
     """The version of an installed distribution; empty when it is not installed."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
+    where = [*sys.path, DEBIAN_PYTHON]
+    return next((one.version for one in distributions(name=distribution, path=where)), "")
 
 
 def _entered(contender: Contender, installed: Callable[[str], str]) -> Result:

@@ -29,6 +29,7 @@ BENCHMARK = Benchmark(
         Contender("ours", Role.OURS, "ours"),
         Contender("peer", Role.PEER, "peer", needs="pytest", install="pytest"),
         Contender("gone", Role.PEER, "gone", needs="no-such-lib", install="no-such-lib==1.0"),
+        Contender("away", Role.PEER, "away", needs="no-such-lib", debian="no-such-package"),
     ),
     workloads=(
         Workload(
@@ -77,6 +78,7 @@ def test_tables_as_in_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
         "| ours | 2.0 |  | 0 |",
         f"| peer {pytest.__version__} | 5.0 | 0.40x | 0 |",
         "| gone | not installed: pip install no-such-lib==1.0 |  |  |",
+        "| away | not installed: apt install no-such-package |  |  |",
         "Targets: p50 <= 0.5 x peer: 0.4, met; p50 <= 1: 2, **missed**.",
         "| for two | lost, frames |",
         "|---|---|",

@@ -6,11 +6,12 @@ the others, within 20 ms. What is exact is found by brute force over all message
 
 * **Ours** is :class:`sensorium.fusion.Join` in its mode ``reproducible``, told that messages come
   up to 40 ms out of order (or, where they keep their order, that they do).
-* **ROS synchroniser** and **ROS policy** are two from ROS's message_filters, written here from
-  their published descriptions, in Python as ours is: the class ApproximateTimeSynchronizer of its
-  Python library, and the adaptive policy ApproximateTime of its C++ library. Queues of 10, sets of
-  at most 40 ms from first to last. They know no primary: a set is exact when it is the one that
-  belongs to its message of the first stream.
+* **ROS synchroniser** is ApproximateTimeSynchronizer of ROS's own Python library message_filters.
+* **ROS policy** is the adaptive policy ApproximateTime of its C++ library, written here from its
+  published description, in Python as ours is.
+
+The peers have queues of 10 and make sets of at most 40 ms from first to last. They know no primary:
+a set is exact when it is the one that belongs to its message of the first stream.
 """
 
 from __future__ import annotations
@@ -53,7 +54,13 @@ BENCHMARK = Benchmark(
     title="Aligning three streams",
     contenders=(
         Contender(_OURS, Role.OURS, f"{__name__}.sensorium_join"),
-        Contender(_ROS, Role.PEER, f"{__name__}.ros_slop"),
+        Contender(
+            _ROS,
+            Role.PEER,
+            f"{__name__}.ros_sync",
+            needs="message-filters",
+            debian="python3-message-filters",
+        ),
         Contender(_POLICY, Role.PEER, f"{__name__}.ros"),
     ),
     workloads=(
