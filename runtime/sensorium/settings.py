@@ -26,6 +26,7 @@ from sensorium.telemetry.options import TelemetryOptions
 from sensorium.topics import check_pattern, check_topic
 from sensorium.web.options import WebOptions
 from sensorium.workers.options import PoolOptions
+from sensorium.workers.ray_cluster import RayOptions
 
 PREFIX = "SENSORIUM__"
 Layer = dict[str, Any]
@@ -98,14 +99,14 @@ class ModelSettings(_Table):
 
     use: str = ""
     """Registered name of its class; the table's own name if empty."""
-    placement: Literal["inline", "thread", "worker"] = "thread"
+    placement: Literal["inline", "thread", "worker", "ray"] = "thread"
     device: str = "cpu"
-    """Where it computes inline or in a thread; a worker has the device of ``workers.devices``."""
+    """Where it computes inline, in a thread or on Ray; a worker has one of ``workers.devices``."""
     options: dict[str, Any] = {}
     workers: tuple[str, ...] = ()
     """Names of the workers that host it (``cpu``, ``cpu-2``); all of them if empty."""
     concurrency: int = Field(1, ge=1, le=64)
-    """Copies of it on each worker."""
+    """Copies of it on each worker, or on Ray: an actor each."""
     max_batch: int = Field(32, ge=1)
     """Requests in one batch."""
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1)
@@ -158,6 +159,7 @@ class Settings(_Table):
     shutdown: ShutdownSettings = ShutdownSettings()
     plugins: PluginSettings = PluginSettings()
     workers: PoolOptions = PoolOptions()
+    ray: RayOptions = RayOptions()
     effects: EffectsOptions = EffectsOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     web: WebOptions = WebOptions()

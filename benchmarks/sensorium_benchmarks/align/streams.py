@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sensorium import Text
 from sensorium.events import NS_PER_MS, AnyEvent, Event
@@ -85,7 +86,9 @@ def _solve(made: Case, lines: list[list[AnyEvent]], lateness: int) -> None:
             made.right[primary.sequence] = tuple(numbers)
 
 
-def _progress(arrivals: list[Arrival], stream: int, lateness: int) -> tuple[list[int], list[int]]:
+def _progress(
+    arrivals: list[Arrival], stream: int, lateness: int
+) -> tuple[NDArray[np.int64], list[int]]:
     """Times before which nothing more comes, and when that is certain."""
     marks, since = [], []
     newest = -1
@@ -94,10 +97,10 @@ def _progress(arrivals: list[Arrival], stream: int, lateness: int) -> tuple[list
             newest = event.originating_time
             marks.append(newest - lateness)
             since.append(now)
-    return marks, since
+    return np.array(marks), since
 
 
-def _when(progress: tuple[list[int], list[int]], mark: int) -> int:
+def _when(progress: tuple[NDArray[np.int64], list[int]], mark: int) -> int:
     marks, since = progress
     index = int(np.searchsorted(marks, mark))
     return since[index] if index < len(since) else since[-1]

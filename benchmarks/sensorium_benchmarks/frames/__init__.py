@@ -12,6 +12,10 @@ other out of the cache.
   in a worker, on the model's own thread, and its answer comes back to the caller's loop. It is
   how a plugin has frames computed elsewhere; the consumer is not itself on an asyncio loop, and
   the round trip, which is, is given beside it.
+Each twice: with frames in the camera's own memory, and *in place*, in memory that the contender
+lends to the camera, if it can: the ring its slots, ours ``PoolExecutor.buffer``, dora the buffer
+of ``send_output_raw``. pyzmq sends from any memory, and copies from any.
+
 * **dora**: a camera node writes frames straight into dora's shared memory, a consumer node awaits
   them on its asyncio loop.
 * **pyzmq** by hand: PUSH and PULL over a Unix socket with ``copy=False`` on both sides, the
@@ -37,27 +41,31 @@ _RATE = Metric("rate", "frames/s", Better.HIGHER)
 _LOST = Metric("lost", "frames", Better.LOWER)
 
 _LIMIT, _OURS, _DORA, _PYZMQ = "ring", "sensorium", "dora", "pyzmq"
+_IN_PLACE, _MADE = ("", "_in_place"), ("", ", made in place")
 _VGA, _FULL_HD = {"width": 640, "height": 480}, {"width": 1920, "height": 1080}
 
 
-def _latency(name: str, title: str, size: dict[str, int], dora: float, pyzmq: float) -> Workload:
+def _latency(
+    name: str, title: str, size: dict[str, int], dora: float, pyzmq: float, *, lent: bool = False
+) -> Workload:
     return Workload(
-        name,
-        f"{title}: one frame every 5 ms",
+        name + _IN_PLACE[lent],
+        f"{title}{_MADE[lent]}: one frame every 5 ms",
         "latency",
         metrics=(_P50, _P99, _ROUND_TRIP),
         targets=(Target("p50", dora, _DORA), Target("p50", pyzmq, _PYZMQ)),
-        parameters={**size, "frames": 200, "interval_s": 0.005},
+        parameters={**size, "frames": 200, "interval_s": 0.005, "lent": lent},
         scaled=("frames",),
     )
 
 
 def _rate(
-    name: str, title: str, size: dict[str, int], frames: int, window: int, dora: float, pyzmq: float
-) -> Workload:
+    name: str, title: str, size: dict[str, int], frames: int, window: int, dora: float,
+    pyzmq: float, *, lent: bool = False,
+) -> Workload:  # fmt: skip
     return Workload(
-        name,
-        f"{title}: as many as can be, none lost",
+        name + _IN_PLACE[lent],
+        f"{title}{_MADE[lent]}: as many as can be, none lost",
         "rate",
         metrics=(_RATE, _LOST),
         targets=(
@@ -65,7 +73,7 @@ def _rate(
             Target("rate", pyzmq, _PYZMQ, at_least=True),
             Target("lost", 0),
         ),
-        parameters={**size, "frames": frames, "window": window},
+        parameters={**size, "frames": frames, "window": window, "lent": lent},
         scaled=("frames",),
     )
 
@@ -90,5 +98,9 @@ BENCHMARK = Benchmark(
         _latency("full_hd_latency", "1920x1080", _FULL_HD, dora=0.85, pyzmq=0.35),
         _rate("vga_rate", "640x480", _VGA, 4000, 16, dora=2, pyzmq=3),
         _rate("full_hd_rate", "1920x1080", _FULL_HD, 1000, 4, dora=4, pyzmq=5),
+        _latency("vga_latency", "640x480", _VGA, dora=0.65, pyzmq=0.65, lent=True),
+        _latency("full_hd_latency", "1920x1080", _FULL_HD, dora=0.85, pyzmq=0.35, lent=True),
+        _rate("vga_rate", "640x480", _VGA, 4000, 16, dora=2, pyzmq=3, lent=True),
+        _rate("full_hd_rate", "1920x1080", _FULL_HD, 1000, 4, dora=4, pyzmq=5, lent=True),
     ),
 )

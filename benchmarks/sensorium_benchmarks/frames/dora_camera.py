@@ -15,7 +15,9 @@ from sensorium_benchmarks.frames.frame import Camera
 PATIENCE_S = 0.02
 
 
-async def main(width: int, height: int, frames: int, interval_s: float, window: int) -> None:
+async def main(
+    width: int, height: int, frames: int, interval_s: float, window: int, *, lent: bool
+) -> None:
     """Send every frame, and leave when the answers were here."""
     node: Any = Node()  # its stubs are not those of this version
     camera = Camera(width, height, window, live=interval_s > 0)
@@ -24,7 +26,7 @@ async def main(width: int, height: int, frames: int, interval_s: float, window: 
     for number in range(frames):
         if interval_s:
             await asyncio.sleep(interval_s)
-        send(node, camera)
+        send(node, camera, width * height * 3 if lent else 0)
         while number + 1 - seen >= window:
             seen = await heard(node) or number + 1
         answered.append(time.monotonic_ns())
@@ -33,8 +35,12 @@ async def main(width: int, height: int, frames: int, interval_s: float, window: 
         seen = await heard(node)
 
 
-def send(node: Any, camera: Camera) -> None:
-    """Copy the next frame into shared memory and send it."""
+def send(node: Any, camera: Camera, lent: int) -> None:
+    """Copy the next frame into shared memory, or make it there (of ``lent`` bytes), and send it."""
+    if lent:
+        with node.send_output_raw("frame", lent) as buffer:
+            camera.frame(np.frombuffer(buffer, np.uint8).reshape(camera.shape))
+        return
     frame = camera.frame()
     with node.send_output_raw("frame", frame.nbytes) as buffer:
         np.frombuffer(buffer, np.uint8)[:] = frame.reshape(-1)

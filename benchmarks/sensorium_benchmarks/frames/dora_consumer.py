@@ -29,5 +29,5 @@ async def main(width: int, height: int, frames: int, window: int) -> None:
 
 if __name__ == "__main__":
     given = parameters()
-    del given["interval_s"]
+    del given["interval_s"], given["lent"]  # the camera's affair
     asyncio.run(main(**given))

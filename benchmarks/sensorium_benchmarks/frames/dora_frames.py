@@ -19,15 +19,22 @@ _HERE = Path(__file__).parent
 _QUEUE = 64
 
 
-def latency(width: int, height: int, frames: int, interval_s: float) -> dict[str, float]:
-    """One frame every ``interval_s``."""
-    left = _run(width=width, height=height, frames=frames, interval_s=interval_s, window=1)
+def latency(
+    width: int, height: int, frames: int, interval_s: float, *, lent: bool = False
+) -> dict[str, float]:
+    """One frame every ``interval_s``. A ``lent`` one is made in dora's shared memory."""
+    left = _run(
+        width=width, height=height, frames=frames, interval_s=interval_s, window=1, lent=lent
+    )
     return delays(left["consumer"], left["camera"])
 
 
-def rate(width: int, height: int, frames: int, window: int) -> dict[str, float]:
-    """As many frames a second as are taken."""
-    left = _run(width=width, height=height, frames=frames, interval_s=0, window=window)
+def rate(
+    width: int, height: int, frames: int, window: int, *, lent: bool = False
+) -> dict[str, float]:
+    """As many frames a second as are taken. It lends memory for each anew, so a ``lent`` one has
+    to be copied there still: what is there already lies elsewhere."""
+    left = _run(width=width, height=height, frames=frames, interval_s=0, window=window, lent=lent)
     return rate_of(left["consumer"], frames)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +24,33 @@ class Camera:
     the buffers as they are, as fast as they can be taken.
     """
 
-    def __init__(self, width: int, height: int, window: int, *, live: bool = False) -> None:
-        """``window`` frames may be under way at once; there are buffers enough for more."""
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        window: int,
+        *,
+        live: bool = False,
+        buffers: Sequence[Frame] = (),
+    ) -> None:
+        """``window`` frames may be under way at once; there are buffers enough for more, unless
+        they are given."""
         random = np.random.default_rng(0)
         self._picture = random.integers(0, 256, (height, width, 3), np.uint8)
-        self._buffers = [self._picture.copy() for _ in range(2 * window + 2)]
+        self._buffers = buffers or [np.empty_like(self._picture) for _ in range(2 * window + 2)]
+        for buffer in self._buffers:
+            np.copyto(buffer, self._picture)
         self._live = live
         self._number = 0
+        self.shape = self._picture.shape
 
-    def frame(self) -> Frame:
-        """The next frame, numbered from 0, stamped with the monotonic clock of the machine."""
-        frame = self._buffers[self._number % len(self._buffers)]
-        if self._live:
+    def frame(self, into: Frame | None = None) -> Frame:
+        """The next frame, numbered from 0, stamped with the monotonic clock of the machine.
+
+        One that is made ``into`` other memory is copied, or written, there before it is stamped.
+        """
+        frame = self._buffers[self._number % len(self._buffers)] if into is None else into
+        if self._live or into is not None:
             np.copyto(frame, self._picture)
         flat = frame.reshape(-1)
         flat[-8:].view(np.int64)[0] = self._number

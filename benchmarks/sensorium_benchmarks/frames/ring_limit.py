@@ -50,23 +50,34 @@ class Ring:
 
         return slot
 
+    def all_slots(self, slot: Callable[[int], Frame]) -> list[Frame]:
+        """Each of them once."""
+        return [slot(number) for number in range(self.window)]
 
-def latency(width: int, height: int, frames: int, interval_s: float) -> dict[str, float]:
-    """One frame every ``interval_s``."""
+
+def latency(
+    width: int, height: int, frames: int, interval_s: float, *, lent: bool = False
+) -> dict[str, float]:
+    """One frame every ``interval_s``. A ``lent`` one is made in its slot."""
     with _running(width, height, frames, 1) as (ring, consumer):
-        answered = asyncio.run(_one_by_one(ring, interval_s))
+        answered = asyncio.run(_one_by_one(ring, interval_s, lent=lent))
         return delays(consumer.figures(), answered)
 
 
-def rate(width: int, height: int, frames: int, window: int) -> dict[str, float]:
+def rate(
+    width: int, height: int, frames: int, window: int, *, lent: bool = False
+) -> dict[str, float]:
     """As many frames a second as are taken."""
     with _running(width, height, frames, window) as (ring, consumer):
-        camera, slot = Camera(width, height, window), ring.slots(writable=True)
+        slot = ring.slots(writable=True)
+        camera = Camera(width, height, window, buffers=ring.all_slots(slot) if lent else ())
         room = window
         for number in range(frames):
             if not room:
                 room = os.eventfd_read(ring.freed)
-            np.copyto(slot(number), camera.frame())
+            frame = camera.frame()
+            if not lent:
+                np.copyto(slot(number), frame)
             os.eventfd_write(ring.filled, 1)
             room -= 1
         return rate_of(consumer.figures(), frames)
@@ -85,8 +96,10 @@ def _running(width: int, height: int, frames: int, window: int) -> Iterator[tupl
             os.close(descriptor)
 
 
-async def _one_by_one(ring: Ring, interval_s: float) -> list[int]:
-    camera, slot = Camera(ring.width, ring.height, 1, live=True), ring.slots(writable=True)
+async def _one_by_one(ring: Ring, interval_s: float, *, lent: bool) -> list[int]:
+    slot = ring.slots(writable=True)
+    buffers = ring.all_slots(slot) if lent else ()
+    camera = Camera(ring.width, ring.height, 1, live=True, buffers=buffers)
     freed = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -98,7 +111,9 @@ async def _one_by_one(ring: Ring, interval_s: float) -> list[int]:
     answered: list[int] = []
     for number in range(ring.frames):
         await asyncio.sleep(interval_s)
-        np.copyto(slot(number), camera.frame())
+        frame = camera.frame()
+        if not lent:
+            np.copyto(slot(number), frame)
         os.eventfd_write(ring.filled, 1)
         await freed.wait()
         freed.clear()

@@ -8,20 +8,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sensorium.workers.pool import PoolExecutor, PoolModel, PoolOptions
-from sensorium_benchmarks.frames.frame import Camera, delays
+from sensorium_benchmarks.frames.frame import Camera, Frame, delays
 from sensorium_benchmarks.frames.frame import rate as rate_of
 
 Seen = list[tuple[int, int, int]]
 
 
-def latency(width: int, height: int, frames: int, interval_s: float) -> dict[str, float]:
+def latency(
+    width: int, height: int, frames: int, interval_s: float, *, lent: bool = False
+) -> dict[str, float]:
     """One frame every ``interval_s``."""
 
     async def run() -> dict[str, float]:
-        camera = Camera(width, height, 1, live=True)
         seen: Seen = []
         answered: list[int] = []
         async with _running() as pool:
+            buffers = _buffers(pool, width, height, 1) if lent else []
+            camera = Camera(width, height, 1, live=True, buffers=buffers)
             for _ in range(frames):
                 await asyncio.sleep(interval_s)
                 seen.append(await pool.infer("eye", camera.frame()))
@@ -31,11 +34,12 @@ def latency(width: int, height: int, frames: int, interval_s: float) -> dict[str
     return asyncio.run(run())
 
 
-def rate(width: int, height: int, frames: int, window: int) -> dict[str, float]:
+def rate(
+    width: int, height: int, frames: int, window: int, *, lent: bool = False
+) -> dict[str, float]:
     """As many frames a second as are answered."""
 
     async def run() -> dict[str, float]:
-        camera = Camera(width, height, window)
         seen: Seen = []
         left = iter(range(frames))
 
@@ -44,10 +48,16 @@ def rate(width: int, height: int, frames: int, window: int) -> dict[str, float]:
                 seen.append(await pool.infer("eye", camera.frame()))
 
         async with _running() as pool:
+            buffers = _buffers(pool, width, height, 2 * window + 2) if lent else []
+            camera = Camera(width, height, window, buffers=buffers)
             await asyncio.gather(*(caller() for _ in range(window)))
         return rate_of(seen, frames)
 
     return asyncio.run(run())
+
+
+def _buffers(pool: PoolExecutor, width: int, height: int, count: int) -> list[Frame]:
+    return [pool.buffer("eye", (height, width, 3)) for _ in range(count)]
 
 
 @asynccontextmanager

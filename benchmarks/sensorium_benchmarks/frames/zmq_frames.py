@@ -35,8 +35,10 @@ class Line:
     answering: bool
 
 
-def latency(width: int, height: int, frames: int, interval_s: float) -> dict[str, float]:
-    """One frame every ``interval_s``."""
+def latency(
+    width: int, height: int, frames: int, interval_s: float, *, lent: bool = False
+) -> dict[str, float]:
+    """One frame every ``interval_s``; all memory is as good as any (``lent`` changes nothing)."""
 
     async def run(frames_out: Socket, answers_in: Socket) -> list[int]:
         camera = Camera(width, height, 1, live=True)
@@ -55,8 +57,10 @@ def latency(width: int, height: int, frames: int, interval_s: float) -> dict[str
         return delays(consumer.figures(), answered)
 
 
-def rate(width: int, height: int, frames: int, window: int) -> dict[str, float]:
-    """As many frames a second as are taken."""
+def rate(
+    width: int, height: int, frames: int, window: int, *, lent: bool = False
+) -> dict[str, float]:
+    """As many frames a second as are taken; ``lent`` changes nothing."""
     with _running(width, height, frames, window, answering=False) as (sockets, consumer):
         camera = Camera(width, height, window)
         for _ in range(frames):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from sensorium.errors import SettingsError
 from sensorium.payloads.base import Payload
 from sensorium.plugins.manager import Plugins
 from sensorium.settings import ModelSettings, Settings, check_options
@@ -40,10 +41,12 @@ def executor_of(
 ) -> Executor:
     """The executor that hosts each of ``models`` where its settings put it.
 
-    Worker processes are made only where a model wants one; what becomes of them is told to
-    ``announce``.
+    Worker processes and a Ray cluster are made only where a model wants one; what becomes of the
+    workers is told to ``announce``.
     """
-    near = {name: spec for name, spec in models.items() if spec.placement != "worker"}
+    far = {name: spec for name, spec in models.items() if spec.placement == "worker"}
+    on_ray = {name: spec for name, spec in models.items() if spec.placement == "ray"}
+    near = {name: spec for name, spec in models.items() if name not in {*far, *on_ray}}
     inside: Executor = InProcessExecutor(
         {
             name: Hosted(
@@ -54,11 +57,12 @@ def executor_of(
             for name, spec in near.items()
         }
     )
-    far = {name: spec for name, spec in models.items() if name not in near}
-    if not far:
-        return inside
-    pool = _pool(settings, far, announce)
-    return CombinedExecutor({name: pool if name in far else inside for name in models})
+    placed = dict.fromkeys(near, inside)
+    if far:
+        placed |= dict.fromkeys(far, _pool(settings, far, announce))
+    if on_ray:
+        placed |= dict.fromkeys(on_ray, _ray(settings, on_ray))
+    return CombinedExecutor(placed) if far or on_ray else inside
 
 
 def _make(plugins: Plugins, name: str, spec: ModelSettings) -> Any:
@@ -90,3 +94,30 @@ def _pool(
         for name, spec in models.items()
     }
     return PoolExecutor(hosted, options, on_event=announce)
+
+
+def _ray(settings: Settings, models: dict[str, ModelSettings]) -> Executor:
+    from sensorium.workers.ray import RayExecutor, RayModel
+
+    for name, spec in models.items():
+        if spec.workers:
+            raise SettingsError(
+                f'models.{name}.workers: with placement = "ray" it is Ray that places a model'
+            )
+    plugins = settings.plugins
+    options = settings.ray.model_copy(
+        update={"modules": plugins.modules, "disabled": plugins.disabled}
+    )
+    hosted = {
+        name: RayModel(
+            use=spec.use,
+            options=spec.options,
+            device=spec.device,
+            copies=spec.concurrency,
+            gpus=1 if spec.device.startswith("cuda") else 0,
+            max_batch=spec.max_batch,
+            max_batch_bytes=spec.max_batch_bytes,
+        )
+        for name, spec in models.items()
+    }
+    return RayExecutor(hosted, options)

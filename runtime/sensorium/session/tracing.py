@@ -19,7 +19,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sensorium.bus import EventBus, Merged, Subscription, SubscriptionStatistics
 from sensorium.clocks import Clock
@@ -39,6 +39,10 @@ from sensorium.trace import (
     TraceRecord,
 )
 from sensorium.workers.executor import ModelHandle
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike, NDArray
 
 
 class SessionTrace:
@@ -175,6 +179,10 @@ class _TracedModel(ModelHandle):
             result = await self._handle.infer(request, **options)
             note("done", result)
         return result
+
+    def buffer(self, shape: tuple[int, ...], dtype: DTypeLike = "uint8") -> NDArray[np.generic]:
+        """As :meth:`ModelHandle.buffer`."""
+        return self._handle.buffer(shape, dtype)
 
     @asynccontextmanager
     async def stream(self, request: Any, **options: Any) -> AsyncIterator[AsyncIterator[Any]]:

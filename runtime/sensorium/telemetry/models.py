@@ -12,6 +12,9 @@ from sensorium.telemetry.histogram import Histogram
 from sensorium.workers.executor import Executor
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike, NDArray
+
     from sensorium.telemetry.spans import ModelSpan, Spans
 
 
@@ -103,6 +106,12 @@ class MeteredExecutor(Executor):
             timing.end(error)
             raise
         timing.end()
+
+    def buffer(
+        self, model: str, shape: tuple[int, ...], dtype: DTypeLike = "uint8"
+    ) -> NDArray[np.generic]:
+        """An array to fill, as the executor inside gives it."""
+        return self.inner.buffer(model, shape, dtype)
 
     @property
     def loaded(self) -> list[str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sensorium.errors import ModelError
 from sensorium.workers.executor import Executor
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike, NDArray
 
 
 class CombinedExecutor(Executor):
@@ -53,6 +57,12 @@ class CombinedExecutor(Executor):
         return self._find(model).stream(
             model, request, deadline=deadline, priority=priority, supersede=supersede
         )
+
+    def buffer(
+        self, model: str, shape: tuple[int, ...], dtype: DTypeLike = "uint8"
+    ) -> NDArray[np.generic]:
+        """An array in memory that the model can see, if it runs where there is such."""
+        return self._find(model).buffer(model, shape, dtype)
 
     @property
     def loaded(self) -> list[str]:

@@ -8,6 +8,9 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike, NDArray
+
     from sensorium.clocks import Clock
 
 
@@ -53,6 +56,18 @@ class Executor(ABC):
         ``deadline`` is that of the last part; the rest is as for :meth:`infer`.
         """
 
+    def buffer(
+        self, model: str, shape: tuple[int, ...], dtype: DTypeLike = "uint8"
+    ) -> NDArray[np.generic]:
+        """An array to fill and to give to :meth:`infer`, in memory that the model can see if the
+        executor has such: then it is not copied on its way. Its contents are anything.
+
+        It may be filled again when it was answered, and is given back when nobody holds it.
+        """
+        import numpy as np  # a light core: only who asks for one needs it
+
+        return np.empty(shape, dtype)
+
     @property
     @abstractmethod
     def loaded(self) -> list[str]:
@@ -78,6 +93,15 @@ class ModelHandle:
         """Load now, so that the first request does not wait. Call it in ``setup``."""
         with self._clock.hold():
             await self._executor.load(self.name)
+
+    def buffer(self, shape: tuple[int, ...], dtype: DTypeLike = "uint8") -> NDArray[np.generic]:
+        """An array to fill and to give to the model without a copy: :meth:`Executor.buffer`."""
+        executor: Executor | None = getattr(self, "_executor", None)
+        if executor is not None:
+            return executor.buffer(self.name, shape, dtype)
+        import numpy as np  # a handle around another one: any memory will do
+
+        return np.empty(shape, dtype)
 
     async def infer(
         self,

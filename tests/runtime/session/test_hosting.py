@@ -83,3 +83,9 @@ def test_a_worker_that_there_is_not_is_named() -> None:
     settings, plugins = composed(workers=["cuda:7"])
     with pytest.raises(SettingsError, match=r"'echo'.*'cuda:7'.*there are: cpu"):
         Session(settings, plugins)
+
+
+def test_where_ray_places_a_model_no_worker_can_be_named() -> None:
+    settings, plugins = composed(placement="ray", workers=["cpu"])
+    with pytest.raises(SettingsError, match=r"models\.echo\.workers.*Ray"):
+        Session(settings, plugins)

@@ -11,10 +11,14 @@ from __future__ import annotations
 import bisect
 import contextlib
 import fcntl
+import math
 import mmap
 import os
 import tempfile
 import threading
+import weakref
+from collections import deque
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +105,11 @@ class Allocator:
             self._free.insert(position, (offset, size))
 
 
+def _address(array: NDArray[np.uint8]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
 class Region:
     """An arena as one process maps it. Takes the descriptor over."""
 
@@ -111,6 +120,7 @@ class Region:
         finally:
             os.close(descriptor)
         self._bytes: NDArray[np.uint8] | None = np.frombuffer(self._map, np.uint8)
+        self._address = _address(self._bytes)
         self.size = size
 
     def view(self, offset: int, size: int) -> memoryview:
@@ -118,6 +128,15 @@ class Region:
         if self._bytes is None or offset < 0 or size < 0 or offset + size > self.size:
             raise ValueError(f"{size} bytes at {offset} are not inside an arena of {self.size}")
         return self._bytes[offset : offset + size].data
+
+    def memory(self, offset: int, size: int) -> memoryview:
+        """That part of the arena; unlike :meth:`view`, of the map itself: numpy would leave an
+        array in between out of the chain that keeps a slot."""
+        return memoryview(self._map)[offset : offset + size]
+
+    def offset_of(self, data: memoryview) -> int:
+        """Where in the arena that memory begins; negative, or too much, if it is not in here."""
+        return _address(np.frombuffer(data, np.uint8)) - self._address
 
     def write(self, offset: int, data: memoryview) -> None:
         """Copy ``data`` to ``offset``; numpy lets other threads run meanwhile."""
@@ -131,18 +150,73 @@ class Region:
             self._map.close()
 
 
+class _Lent(np.ndarray[Any, Any]):
+    """A whole lent slot: what is made of it keeps it, and its end gives the slot back."""
+
+    memory: memoryview
+    """Keeps the arena mapped."""
+
+
 class Outbox:
-    """The sending side of an arena: puts arrays into slots, counts those that found no room."""
+    """The sending side of an arena: puts arrays into slots, counts those that found no room.
+
+    It also lends slots to be filled. An array that lies in one of them needs no other.
+    """
 
     def __init__(self, region: Region | None) -> None:
         self.region = region
         self.slots = Allocator(region.size if region else 0)
         self.refused = 0
+        self._lent: dict[int, int] = {}  # offset -> size
+        self._returned: deque[int] = deque()
+        """Lent slots that nobody holds any more; told at any moment, in any thread."""
+
+    def lend(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+        """A new slot as an array, given back when nothing refers to it; None for no room."""
+        size = math.prod(shape) * dtype.itemsize
+        self._take_back()
+        offset = self.slots.allocate(size) if self.region is not None else None
+        if self.region is None or offset is None:
+            self.refused += self.region is not None
+            return None
+        memory = self.region.memory(offset, size)
+        lent = _Lent(shape, dtype, memory)
+        lent.memory = memory
+        self._lent[offset] = size
+        weakref.finalize(lent, self._returned.append, offset).atexit = False
+        return lent.view(np.ndarray)
+
+    def find(self, data: memoryview) -> tuple[int, int] | None:
+        """If that memory lies in a lent slot: the slot, which is retained, and the offset."""
+        if self._returned:
+            self._take_back()
+        if not self._lent or self.region is None:
+            return None
+        where = self.region.offset_of(data)
+        for slot, size in self._lent.items():
+            if slot <= where and where + data.nbytes <= slot + size:
+                self.slots.retain(slot)
+                return slot, where
+        return None
+
+    @property
+    def in_use(self) -> int:
+        """Bytes held, by messages or because they are lent."""
+        self._take_back()
+        return self.slots.in_use
+
+    def _take_back(self) -> None:
+        while self._returned:
+            offset = self._returned.popleft()
+            del self._lent[offset]
+            self.slots.release(offset)
 
     def put(self, data: memoryview) -> int | None:
         """Copy ``data`` into a new slot; its offset, or None when there is no room."""
         if self.region is None:
             return None
+        if self._returned:
+            self._take_back()
         offset = self.slots.allocate(data.nbytes)
         if offset is None:
             self.refused += 1

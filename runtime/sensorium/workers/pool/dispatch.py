@@ -61,16 +61,16 @@ class Dispatcher:
         self._batches = itertools.count(1)
         self._entries = entries
         self._under_way: dict[int, Shipped] = {}
-        self._deadlines = Deadlines(self._open_requests, self._expire)
+        self.deadlines = Deadlines(self._open_requests, self._expire)
 
     # --- callers --------------------------------------------------------------------------
 
     def submit(self, request: Request) -> None:
         """Send a request, now or when its turn comes."""
-        entry = request.entry
+        entry, when = request.entry, request.deadline
         entry.counts.requests += 1
-        if request.deadline is not None and request.deadline < self._deadlines.next:
-            self._deadlines.look_at(request.deadline)
+        if when is not None and when < self.deadlines.next:
+            self.deadlines.look_at(when)
         if not entry.pumping:
             if entry.answered_at_once < 2 and not (entry.queue or entry.suspects):
                 lane = freest(entry)
@@ -78,12 +78,15 @@ class Dispatcher:
                     self._ship(lane, [request])  # alone: no reason to wait for others
                     return
             self.pump_soon(entry)
-        if entry.queue.push(request) is not None:
+        if not request.special:
+            request.waiting = True
+            entry.queue.usual.append(request)
+        elif entry.queue.push(request) is not None:
             entry.counts.superseded += 1
 
     def close(self) -> None:
         """Watch over no deadline any more."""
-        self._deadlines.look_at(inf)
+        self.deadlines.look_at(inf)
 
     def forget(self, request: Request) -> None:
         """Its caller has gone."""
@@ -148,11 +151,11 @@ class Dispatcher:
         number, now = next(self._batches), self._loop.time()
         shipment = packing.Shipment(life.outbox)
         values = shipment.lay_out(packed)
-        for request in requests:
-            request.life = life
         numbers = [request.number for request in requests]
+        traces = _traces(requests) if entry.traced else {}
         message: protocol.Message
         if isinstance(requests[0].outcome, Inbox):
+            requests[0].life = life
             budget = requests[0].budget_ms(now)
             message = protocol.Stream(
                 number,
@@ -161,13 +164,11 @@ class Dispatcher:
                 values,
                 STREAM_AHEAD,
                 life.take_releases(),
-                _traces(requests),
+                traces,
             )
         else:
-            message = protocol.Batch(
-                number, numbers, values, life.take_releases(), _traces(requests)
-            )
-        batch = Shipped(number, dict(zip(numbers, requests, strict=True)), shipment.slots, now)
+            message = protocol.Batch(number, numbers, values, life.take_releases(), traces)
+        batch = Shipped(number, requests, shipment.slots, now, life)
         lane.in_flight.append(batch)
         self._under_way[number] = batch
         entry.counts.batches += 1
@@ -181,7 +182,7 @@ class Dispatcher:
         """A batch was answered. Raises :class:`PayloadError` when it was never sent there."""
         batch, life = self._finish(lane, message.batch), lane.life
         life.answered += 1
-        requests, values = batch.requests.values(), message.values
+        requests, values = batch.requests, message.values
         if values.places:
             life.releases.extend(packing.shared_slots(values))
         parcel = packing.Parcel(inline, life.results, copies=True)
@@ -190,31 +191,31 @@ class Dispatcher:
         except PayloadError as error:
             lost = WorkerLost(lane.entry.name, life.name, f"its answer makes no sense: {error}")
             for request in requests:
-                request.life = None
                 request.fail(lost)
             self._continue(lane)
             raise
-        _tell_times(batch, life, message)
+        if lane.entry.traced:
+            _tell_times(batch, life, message)
         for position in message.failed:
             if position < len(results):
                 results[position] = _Failure(results[position])
-        unusual = not _UNUSUAL.isdisjoint(map(type, results))
+        unusual = message.failed or isinstance(results, packing.Patchy)
         for request, result in zip(requests, results, strict=True):
-            if request.outcome.done():
-                request.entry.counts.late += 1
-            elif unusual and type(result) in _UNUSUAL:
+            if unusual and type(result) in _UNUSUAL and not request.done:
                 self._fail(request, result)
-            else:
+                continue
+            try:
                 request.outcome.set_result(result)
-                request.tree = None  # it may be large
+            except asyncio.InvalidStateError:  # its caller has an answer, or has gone
+                lane.entry.counts.late += 1
         self._continue(lane)
 
     def part(self, lane: Lane, message: protocol.Part, inline: list[bytes]) -> None:
         """A part of a stream has come. Raises :class:`PayloadError` when it is none."""
         lane.life.releases.extend(packing.shared_slots(message.values))
         for batch in lane.in_flight:
-            request = batch.requests.get(message.request)
-            if request is not None and isinstance(request.outcome, Inbox):
+            request = batch.requests[0]  # one that streams is a batch of its own
+            if request.number == message.request and isinstance(request.outcome, Inbox):
                 parcel = packing.Parcel(inline, lane.life.results, copies=True)
                 request.outcome.put(packing.open_tree(message.values, parcel))
                 lane.life.answered += 1
@@ -224,8 +225,9 @@ class Dispatcher:
     def end(self, lane: Lane, message: protocol.End) -> None:
         """A stream is over. Raises :class:`PayloadError` when there was none."""
         batch = self._finish(lane, message.batch)
-        _tell_times(batch, lane.life, message)
-        for request in batch.requests.values():
+        if lane.entry.traced:
+            _tell_times(batch, lane.life, message)
+        for request in batch.requests:
             request.life = None
             if message.error and not request.done:
                 self._fail(request, _Failure(message.error))
@@ -284,7 +286,7 @@ class Dispatcher:
 
     def _open_requests(self) -> list[Request]:
         waiting = [(*entry.queue.held(), *entry.suspects) for entry in self._entries]
-        sent = [batch.requests.values() for batch in self._under_way.values()]
+        sent = [batch.requests for batch in self._under_way.values()]
         return [request for held in (*waiting, *sent) for request in held]
 
     def _expire(self, request: Request) -> None:
@@ -293,12 +295,17 @@ class Dispatcher:
         self._withdraw(request)
 
     def _withdraw(self, request: Request) -> None:
-        entry, life = request.entry, request.life
-        entry.queue.discard(request)
-        if life is not None and life.runs(request):
-            self._send(life, life.control, protocol.encode(protocol.Cancel(request.number)))
+        entry = request.entry
+        if request.waiting:
+            entry.queue.discard(request)
         elif request in entry.suspects:
             entry.suspects.remove(request)
+        else:
+            for batch in self._under_way.values():
+                if batch.life is not None and request in batch.requests:
+                    message = protocol.Cancel(request.number)
+                    self._send(batch.life, batch.life.control, protocol.encode(message))
+                    return
 
     def lose(self, life: Life) -> None:
         """A life is over: try again what it had not answered."""
@@ -308,7 +315,7 @@ class Dispatcher:
         entries = {id(lane.entry): lane.entry for lane in life.lanes.values()}
         for lane, batch in held:
             self._under_way.pop(batch.number, None)
-            for request in batch.requests.values():
+            for request in batch.requests:
                 request.life = None
                 if not request.done:
                     suspect = id(batch) in running
@@ -353,7 +360,7 @@ class Dispatcher:
         """The pool closes: nobody shall wait for what is under way."""
         for lane in life.lanes.values():
             for batch in lane.in_flight:
-                for request in batch.requests.values():
+                for request in batch.requests:
                     request.life = None
                     request.fail(error)
 
@@ -377,6 +384,6 @@ def _traces(requests: list[Request]) -> dict[int, str]:
 
 def _tell_times(batch: Shipped, life: Life, message: protocol.Results | protocol.End) -> None:
     """Tell those calls that are traced when a worker computed them."""
-    for request in batch.requests.values():
+    for request in batch.requests:
         if request.call is not None and message.ended:
             request.call.ran(life.name, message.begun, message.ended, len(batch.requests))

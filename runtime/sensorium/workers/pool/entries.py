@@ -34,6 +34,8 @@ class Entry:
     """Of the last load, while there is no lane."""
     pumping: bool = False
     """Whether what waits will be sent on one of the next turns of the loop."""
+    traced: bool = False
+    """Whether any call of it was: as long as none is, nobody looks for their spans."""
     put_off: bool = False
     """Whether one turn later than that."""
     answered_at_once: int = 0
@@ -86,7 +88,7 @@ def overdue(lane: Lane, now: float, grace_s: float) -> Request | None:
     head = lane.in_flight[0]
     if now - head.head_since <= grace_s:
         return None
-    for request in head.requests.values():
+    for request in head.requests:
         if request.deadline is not None and now > request.deadline + grace_s:
             return request
     return None

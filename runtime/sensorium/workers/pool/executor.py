@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from sensorium.errors import (
     Cancelled,
@@ -27,7 +29,7 @@ from sensorium.workers.pool import protocol
 from sensorium.workers.pool.dispatch import Dispatcher
 from sensorium.workers.pool.entries import Entry
 from sensorium.workers.pool.lives import Lane, Life
-from sensorium.workers.pool.packing import size_of
+from sensorium.workers.pool.packing import SHARED_FROM, size_of
 from sensorium.workers.pool.requests import Inbox, Request
 from sensorium.workers.pool.statistics import (
     ModelStatistics,
@@ -40,6 +42,7 @@ from sensorium.workers.pool.transport import Hub
 log = logging.getLogger("sensorium.workers")
 
 TOKEN = 16  # bytes; two of lane follow
+_Future, _Array = asyncio.Future, np.ndarray
 
 
 class PoolExecutor(Executor):
@@ -97,7 +100,9 @@ class PoolExecutor(Executor):
         if self._closed:
             raise ModelError("", "the pool is closed")
         if self._hub is None:
-            self._now = asyncio.get_running_loop().time
+            loop = asyncio.get_running_loop()
+            if type(loop).time is not asyncio.BaseEventLoop.time:  # that is time.monotonic
+                self._now = loop.time
             hub = Hub(self._received)
             try:
                 self._dispatcher = Dispatcher(
@@ -151,8 +156,16 @@ class PoolExecutor(Executor):
     ) -> Any:
         """One request, one result."""
         entry = self._entries.get(model) or self._find(model)
-        future: asyncio.Future[Any] = asyncio.Future(loop=asyncio.get_running_loop())
-        asked = self._request(entry, request, future, deadline, priority, supersede)
+        future: asyncio.Future[Any] = _Future()
+        spent = deadline is not None and deadline <= 0
+        if priority or supersede or spent or CALL.get() or self._closed:
+            asked = self._request(entry, request, future, deadline, priority, supersede)
+        else:  # as most are: half the price
+            nbytes = request.nbytes if request.__class__ is _Array else size_of(request)
+            when = None if deadline is None else self._now() + deadline
+            asked = Request(
+                next(self._numbers), entry, request, nbytes, future, False, when, deadline
+            )
         if not entry.lanes:
             await self._load_within(entry, asked)
         self._dispatcher.submit(asked)
@@ -189,6 +202,23 @@ class PoolExecutor(Executor):
         finally:
             if not inbox.done():
                 self._dispatcher.forget(asked)
+
+    def buffer(
+        self, model: str, shape: tuple[int, ...], dtype: DTypeLike = "uint8"
+    ) -> NDArray[Any]:
+        """An array in the memory shared with the worker that has the least to do for the model;
+        an ordinary one if it is small, the model is not loaded, or there is no room.
+
+        :meth:`infer` copies it only if it goes to another worker, or that one has died.
+        """
+        kind = np.dtype(dtype)
+        large = math.prod(shape) * kind.itemsize >= SHARED_FROM and not kind.hasobject
+        lanes = self._find(model).lanes if large else []
+        if not lanes:
+            return np.empty(shape, kind)
+        life = min((lane.life for lane in lanes), key=lambda life: life.outstanding)
+        lent = life.outbox.lend(shape, kind)
+        return np.empty(shape, kind) if lent is None else lent
 
     @property
     def loaded(self) -> list[str]:
@@ -236,19 +266,21 @@ class PoolExecutor(Executor):
         if deadline is not None and deadline <= 0:  # spent before it was asked
             entry.counts.expired += 1
             raise DeadlineExceeded(entry.name, deadline)
+        call = CALL.get()
+        entry.traced |= call is not None
         special = priority != 0 or supersede != "" or outcome.__class__ is Inbox
         return Request(
             next(self._numbers),
             entry,
             tree,
-            tree.nbytes if tree.__class__ is np.ndarray else size_of(tree),
+            size_of(tree),
             outcome,
             special,
             None if deadline is None else self._now() + deadline,
             deadline,
             priority,
             supersede,
-            CALL.get(),
+            call,
         )
 
     async def _load_within(self, entry: Entry, asked: Request) -> None:
@@ -360,6 +392,6 @@ def _of_worker(life: Life) -> WorkerStatistics:
         state,
         life.rss,
         life.outstanding,
-        life.outbox.slots.in_use,
+        life.outbox.in_use,
         life.outbox.refused + life.refused,
     )

@@ -16,10 +16,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
-
-import zmq
+from contextlib import closing, contextmanager, suppress
+from typing import Any, Protocol
 
 from sensorium.errors import DeadlineExceeded, ModelError, PayloadError
 from sensorium.settings import check_options
@@ -28,7 +26,6 @@ from sensorium.workers.pool import packing, protocol
 from sensorium.workers.pool.arena import Outbox, Region
 from sensorium.workers.pool.devices import device_memory, resident_memory, resolve_device
 from sensorium.workers.pool.faults import describe
-from sensorium.workers.pool.transport import receive
 
 log = logging.getLogger("sensorium.workers")
 
@@ -115,6 +112,19 @@ class StreamGate:
         return not self.stopped
 
 
+class Connection(Protocol):
+    """The way from a lane to its pool and back."""
+
+    def receive(self) -> list[protocol.Frame]:
+        """The next message. Raises EOFError when the pool has hung up."""
+
+    def send(self, frames: list[protocol.Frame]) -> None:
+        """Send a message. Raises EOFError when the pool has hung up."""
+
+    def close(self) -> None:
+        """Hang up, when what was sent is out."""
+
+
 class Lane(threading.Thread):
     """Loads one model and answers its requests until told to let it go."""
 
@@ -125,7 +135,7 @@ class Lane(threading.Thread):
         self,
         order: protocol.Load,
         make: Callable[[str], type[Model[Any, Any]]],
-        connect: Callable[[int], zmq.Socket[bytes]],
+        connect: Callable[[], Connection],
         calls: Calls,
         requests: Region | None,
         results: Outbox,
@@ -137,13 +147,14 @@ class Lane(threading.Thread):
         self._calls = calls
         self._requests = requests
         self._results = results
-        self._socket: zmq.Socket[bytes] | None = None
+        self._pool: Connection
         self._model: Model[Any, Any]
 
     def run(self) -> None:
         """The life of the thread. A fault of ours ends the process: the pool then knows."""
         try:
-            with self._connect(self._order.lane) as self._socket:
+            self._pool = self._connect()
+            with closing(self._pool), suppress(EOFError):  # no pool: this process is about to end
                 if self._load():
                     self._serve()
                     self._unload()
@@ -170,9 +181,8 @@ class Lane(threading.Thread):
         return True
 
     def _serve(self) -> None:
-        assert self._socket is not None
         while True:
-            frames = receive(self._socket)
+            frames = self._pool.receive()
             try:
                 message = protocol.decode_to_worker(frames)
             except PayloadError as error:
@@ -303,15 +313,12 @@ class Lane(threading.Thread):
                 self._results.slots.release(offset)
 
     def _send(self, message: protocol.Message, shipment: packing.Shipment | None = None) -> None:
-        assert self._socket is not None
-        frames = protocol.encode(message, shipment.inline if shipment else ())
-        if len(frames) == 1:
-            self._socket.send(frames[0])
-        else:
-            self._socket.send_multipart(frames)
+        self._pool.send(protocol.encode(message, shipment.inline if shipment else ()))
 
 
 def _failed(outcomes: list[Any]) -> list[int]:
+    if not any(issubclass(kind, BaseException) for kind in set(map(type, outcomes))):
+        return []
     return [n for n, result in enumerate(outcomes) if isinstance(result, BaseException)]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from sensorium.workers.options import PoolOptions
 from sensorium.workers.pool.arena import Outbox, Region, create_file
 from sensorium.workers.pool.forks import Forks
+from sensorium.workers.pool.lines import Trunk
 from sensorium.workers.pool.process import WorkerProcess
 from sensorium.workers.pool.protocol import Frame
 from sensorium.workers.pool.requests import Request
@@ -34,11 +35,13 @@ class Shipped:
     """A batch that is under way."""
 
     number: int
-    requests: dict[int, Request]
+    requests: list[Request]
     slots: list[int]
     """Of the arena of requests; held until it is answered."""
     head_since: float = 0.0
     """When it became the oldest of its lane: the one that runs."""
+    life: Life | None = None
+    """To which it was sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -112,6 +115,8 @@ class Life:
         self.refused = 0
         self.device = ""
         self.lanes: dict[int, Lane] = {}
+        self.trunk: Trunk | None = None
+        """Of one on this machine: the lines of its lanes."""
         self.releases: list[int] = []
         """Slots of results that were read; told with the next message."""
         self._numbers = itertools.count(1)
@@ -123,6 +128,8 @@ class Life:
         number = next(self._numbers)
         lane = Lane(self, entry, number, identity(self.token, number), now)
         self.lanes[number] = lane
+        if self.trunk is not None:
+            self.trunk.open(number, lane.address)
         return lane
 
     def lanes_of(self, entry: Entry) -> Iterator[Lane]:
@@ -133,11 +140,6 @@ class Life:
     def outstanding(self) -> int:
         """Requests under way, of all models."""
         return sum(lane.outstanding for lane in self.lanes.values())
-
-    def runs(self, request: Request) -> bool:
-        """Whether that request is under way here."""
-        lanes = self.lanes.values()
-        return any(request.number in batch.requests for lane in lanes for batch in lane.in_flight)
 
     def take_releases(self) -> list[int]:
         """What the next message shall release."""
@@ -157,7 +159,9 @@ class Life:
         return f"{cause}; it last said: {last}" if last else cause
 
     def close(self) -> None:
-        """Give its memory back; the process has ended."""
+        """Give its memory back and hang up; the process has ended."""
+        if self.trunk is not None:
+            self.trunk.close()
         self.outbox.close()
         if self.results is not None:
             self.results.close()
@@ -193,6 +197,8 @@ def start_life(
     """
     token = secrets.token_hex(8)
     life = Life(name, token.encode(), hub.send, now)
+    life.trunk = Trunk(hub.received, life.kill, hub.send)
+    life.send = life.trunk.send
     sizes = (options.request_arena, options.result_arena)
     files: list[int] = []
     try:
@@ -204,16 +210,20 @@ def start_life(
             "token": token,
             "requests": [0, sizes[0]] if sizes[0] else None,
             "results": [len(files) - 1, sizes[1]] if sizes[1] else None,
+            "trunk": len(files),
             "heartbeat_s": options.heartbeat_s,
             **imports(options, prepare),
         }
+        inherited = (*files, life.trunk.theirs.fileno())
         life.process = WorkerProcess(
-            name, config, tuple(files), lambda: ended(life), threads=options.threads, forks=forks
+            name, config, inherited, lambda: ended(life), threads=options.threads, forks=forks
         )
     except BaseException:
         for file in files:
             os.close(file)
+        life.trunk.close()
         raise
+    life.trunk.theirs.close()
     if sizes[0]:
         life.outbox = Outbox(Region(files[0], sizes[0], writable=True))
     if sizes[1]:

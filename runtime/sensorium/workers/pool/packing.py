@@ -78,6 +78,8 @@ class Packed:
 
     tree: Raw
     arrays: list[Array]
+    alike: bool = False
+    """Whether all are of one type and shape; they need not be in C order then."""
 
 
 def pack(tree: Any) -> Packed:
@@ -106,7 +108,10 @@ def pack(tree: Any) -> Packed:
 
 
 def _pack_arrays(arrays: list[Array]) -> Packed:
-    """The same in half the time for what is nothing but arrays."""
+    """The same in a fraction of the time for what is nothing but arrays."""
+    kind, shape = arrays[0].dtype, arrays[0].shape
+    if kind in _NAMES and not [a for a in arrays if a.dtype is not kind or a.shape != shape]:
+        return Packed(_references(len(arrays)), arrays, alike=True)
     try:
         ordered = [a if a.dtype in _NAMES and a.flags.c_contiguous else as_wire(a) for a in arrays]
         return Packed(_references(len(arrays)), ordered)
@@ -166,6 +171,8 @@ class Shipment:
         runs: list[Run] = []
         small: list[Array] = []
         places: list[Place] = []
+        if packed.alike:
+            return self._lay_out_alike(packed)
         for (kind, shape), held in itertools.groupby(packed.arrays, _kind_of):
             run = list(held)
             runs.append((_NAMES[kind], list(shape), len(run)))
@@ -176,14 +183,31 @@ class Shipment:
         data = b"".join(small)  # type: ignore[arg-type]  # an array is a buffer
         return Values(packed.tree, runs, data, places)
 
+    def _lay_out_alike(self, packed: Packed) -> Values:
+        arrays = packed.arrays
+        first = arrays[0]
+        runs: list[Run] = [(_NAMES[first.dtype], list(first.shape), len(arrays))]
+        if first.nbytes >= BESIDE_FROM:
+            return Values(packed.tree, runs, b"", [self._place(array) for array in arrays])
+        try:
+            data = b"".join(arrays)  # type: ignore[arg-type]  # an array is a buffer
+        except (BufferError, TypeError, ValueError):  # one is not in C order
+            data = b"".join([array.tobytes() for array in arrays])
+        return Values(packed.tree, runs, data)
+
     def _place(self, array: Array) -> Place:
         data = array.reshape(-1).view(np.uint8).data
-        offset = self.outbox.put(data) if data.nbytes >= SHARED_FROM else None
-        if offset is None:
-            self.inline.append(data)
-            return (len(self.inline) - 1, _INLINE)
-        self.slots.append(offset)
-        return (offset, data.nbytes)
+        if data.nbytes >= SHARED_FROM:
+            lent = self.outbox.find(data)
+            if lent is not None:
+                self.slots.append(lent[0])
+                return (lent[1], data.nbytes)
+            offset = self.outbox.put(data)
+            if offset is not None:
+                self.slots.append(offset)
+                return (offset, data.nbytes)
+        self.inline.append(data)
+        return (len(self.inline) - 1, _INLINE)
 
 
 def shared_slots(values: Values) -> list[int]:
@@ -228,10 +252,14 @@ def open_each(values: Values, parcel: Parcel, count: int) -> list[Any]:
     try:
         opened = _open(values.tree, find)
     except PayloadError:  # because of which?
-        opened = [_try_open(item, find) for item in _items(values.tree)]
+        opened = Patchy(_try_open(item, find) for item in _items(values.tree))
     if not isinstance(opened, list) or len(opened) != count:
         raise PayloadError(f"not the {count} values that there should be")
     return opened
+
+
+class Patchy(list[Any]):
+    """Values some of which could not be read."""
 
 
 def _items(tree: Raw) -> list[Raw]:

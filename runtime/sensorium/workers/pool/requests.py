@@ -52,7 +52,7 @@ class Request(Struct, eq=False):
     waiting: bool = False
     """Whether it is in a queue."""
     life: Life | None = None
-    """The one it was last sent to."""
+    """Of one that streams: where it was sent last."""
 
     @property
     def too_late(self) -> DeadlineExceeded:
@@ -188,16 +188,17 @@ class Inbox:
             self._waiter.set_result(None)
 
 
-_number = attrgetter("number")
+_number, _nbytes = attrgetter("number"), attrgetter("nbytes")
 
 
 class RequestQueue:
     """Requests of one model that wait to be sent: by priority, then in the order of the calls."""
 
     def __init__(self) -> None:
-        self._usual: deque[Request] = deque()
-        """Those of priority 0, by number. What was discarded stands there until its turn comes."""
-        self._lines: dict[int, deque[Request]] = {0: self._usual}
+        self.usual: deque[Request] = deque()
+        """Those of priority 0, by number; who asks for nothing special is appended. What was
+        discarded stands there until its turn comes."""
+        self._lines: dict[int, deque[Request]] = {0: self.usual}
         """All of them, by priority."""
         self._newest: dict[str, Request] = {}
         """By key."""
@@ -210,7 +211,7 @@ class RequestQueue:
         """Add one. Returns the request whose place it takes."""
         request.waiting = True
         if not request.special:
-            self._usual.append(request)
+            self.usual.append(request)
             return None
         self._special += 1
         self._line(request.priority).append(request)
@@ -253,11 +254,11 @@ class RequestQueue:
         """The next batch: a run of plain requests, or one that streams; empty if none waits."""
         if not self._special and not self._gone:
             batch = self._take_usual(most)
-            if sum([request.nbytes for request in batch]) <= most_bytes:
+            if sum(map(_nbytes, batch)) <= most_bytes:
                 for request in batch:
                     request.waiting = False
                 return batch
-            self._usual.extendleft(reversed(batch))
+            self.usual.extendleft(reversed(batch))
         return self._take_carefully(most, most_bytes)
 
     def held(self) -> list[Request]:
@@ -270,14 +271,14 @@ class RequestQueue:
         waiting = self.held()
         for request in waiting:
             request.waiting = False
-        self._usual.clear()
-        self._lines = {0: self._usual}
+        self.usual.clear()
+        self._lines = {0: self.usual}
         self._newest.clear()
         self._special = self._gone = 0
         return waiting
 
     def __len__(self) -> int:
-        count = len(self._usual) - self._gone
+        count = len(self.usual) - self._gone
         if len(self._lines) > 1:
             count += sum(len(line) for priority, line in self._lines.items() if priority)
         return count
@@ -289,7 +290,7 @@ class RequestQueue:
         return line
 
     def _take_usual(self, most: int) -> list[Request]:
-        usual = self._usual
+        usual = self.usual
         if len(usual) > most:
             return [usual.popleft() for _ in range(most)]
         batch = list(usual)

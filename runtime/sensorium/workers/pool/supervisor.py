@@ -337,6 +337,9 @@ class Supervisor:
 
     def _drain(self) -> None:
         self._hub.drain()
+        for life in tuple(self.lives.values()):
+            if life.trunk is not None:
+                life.trunk.drain()
         if self.door is not None:
             self.door.drain()
 

@@ -77,6 +77,25 @@ def connect(
     return socket
 
 
+class Wire:
+    """A lane's way to its pool over ZeroMQ, where it has no line."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self._socket = socket
+
+    def receive(self) -> list[Frame]:
+        """Wait for the next message."""
+        return [*receive(self._socket)]
+
+    def send(self, frames: list[Frame]) -> None:
+        """Send a message."""
+        self._socket.send_multipart(frames)
+
+    def close(self) -> None:
+        """Close the socket; what was sent goes out."""
+        self._socket.close()
+
+
 class Gate:
     """Answers libzmq's question who may connect (ZAP, rfc.zeromq.org/spec/27)."""
 

@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import zmq
@@ -29,7 +29,9 @@ from sensorium.workers.model import Model
 from sensorium.workers.pool import protocol, transport
 from sensorium.workers.pool.arena import Outbox, Region
 from sensorium.workers.pool.devices import resident_memory
-from sensorium.workers.pool.hosting import Calls, Lane
+from sensorium.workers.pool.hosting import Calls, Connection, Lane
+from sensorium.workers.pool.lines import LineEnd, TrunkEnd
+from sensorium.workers.pool.transport import Wire
 
 log = logging.getLogger("sensorium.workers")
 
@@ -47,6 +49,8 @@ class Worker:
         self._requests = _region(config["requests"], files, writable=False)
         self._results = Outbox(_region(config["results"], files, writable=True))
         self._lanes: list[Lane] = []
+        trunk = config.get("trunk")
+        self._trunk = TrunkEnd(files[trunk]) if trunk is not None else None
 
     def run(self) -> None:
         """Serve until told to stop."""
@@ -102,10 +106,18 @@ class Worker:
 
     def _start(self, order: protocol.Load) -> None:
         self._lanes = [lane for lane in self._lanes if lane.is_alive()]
-        make, connect = self._class_of, self._connect
-        lane = Lane(order, make, connect, self._calls, self._requests, self._results)
+        line = self._trunk.take(order.lane) if self._trunk is not None else None
+        lane = Lane(
+            order, self._class_of, self._connection(order.lane, line), self._calls,
+            self._requests, self._results,
+        )  # fmt: skip
         self._lanes.append(lane)
         lane.start()
+
+    def _connection(self, lane: int, line: LineEnd | None) -> Callable[[], Connection]:
+        """Opens the way to the pool in the thread that will use it: a socket of ZeroMQ is one
+        thread's, from the first."""
+        return lambda: line or Wire(self._connect(lane))
 
     def _class_of(self, use: str) -> type[Model[Any, Any]]:
         return self._plugins.models.get(use)

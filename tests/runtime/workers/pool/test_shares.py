@@ -39,8 +39,7 @@ def entry_with(lanes: int, waiting: int, batch_s: float) -> Entry:
 
 
 def put_under_way(lane: Lane, count: int) -> None:
-    batch = {request.number: request for request in requests(lane.entry, count)}
-    lane.in_flight = deque([Shipped(1, batch, [])])
+    lane.in_flight = deque([Shipped(1, requests(lane.entry, count), [])])
 
 
 @pytest.mark.parametrize(

@@ -132,17 +132,16 @@ async def test_a_worker_that_speaks_nonsense_is_counted_and_does_no_harm(stand: 
 async def test_nonsense_to_a_worker_does_not_stop_it(stand: Stand) -> None:
     async with stand.pool("echo") as pool:
         pid = await pool.infer("echo", "pid")
-        hub = hub_of(pool)
         (life,) = pool._supervisor.lives.values()
         noise = random.Random(2)
         for address in (life.control, transport.identity(life.token, 1)):
             for _ in range(100):
                 frames = [noise.randbytes(noise.randrange(40)) for _ in range(2)]
-                assert hub.send(address, list(frames))
-            assert hub.send(address, protocol.encode(protocol.Credit(5, 2**53)))
+                assert life.send(address, list(frames))
+            assert life.send(address, protocol.encode(protocol.Credit(5, 2**53)))
             tree = packing.pack([np.zeros(9000)]).tree
             cut = packing.Values(tree, [("float64", [9000], 1)], b"", [(1, -1)])
-            assert hub.send(address, protocol.encode(protocol.Batch(1, [1], cut, [64])))
+            assert life.send(address, protocol.encode(protocol.Batch(1, [1], cut, [64])))
         assert await pool.infer("echo", "pid") == pid
 
 
