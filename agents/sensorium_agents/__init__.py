@@ -11,12 +11,13 @@ _COMMANDS = {
     "chat": ("chat:chat", "Talk with the agent in the terminal; show it pictures and sounds."),
     "ask": ("ask:ask", "One question, one answer; with pictures and recordings; as JSON."),
     "sim": ("sim:sim", "Environments, and agents in them."),
-    "train": ("train:train", "Teach a policy by demonstration, and evaluate it."),
+    "train": ("train:train", "Teach a system: policies, fusion networks and others."),
+    "evaluate": ("evaluate:evaluate", "Say how well a system does, beside its controls."),
 }
 
 
 @hookimpl
 def sensorium_register_commands(cli: Any) -> None:
-    """``run``, ``chat``, ``ask``, ``sim`` and ``train``."""
+    """``run``, ``chat``, ``ask``, ``sim``, ``train`` and ``evaluate``."""
     for name, (target, summary) in _COMMANDS.items():
         cli.add_lazy(name, f"sensorium_agents.commands.{target}", summary)

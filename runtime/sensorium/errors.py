@@ -167,6 +167,18 @@ class AgentSilent(SimulationError):
     """No plan came for an observation."""
 
 
+class RunFailed(SimulationError):
+    """A run in another process ended for a reason that no episode can do without.
+
+    ``kind`` is the name of the error there: UnknownName, MissingDependency, ModelUnavailable …
+    """
+
+    def __init__(self, environment: str, kind: str, text: str) -> None:
+        super().__init__(environment, f"{kind}: {text}")
+        self.kind = kind
+        self.text = text
+
+
 class MissingDependency(SensoriumError):
     """A library or system package that a feature needs is absent; the message says the remedy."""
 
@@ -191,6 +203,19 @@ class ModelUnavailable(ModelError):
 
 class ModelCorrupt(ModelError):
     """A stored file does not have the size or hash of its manifest entry. Raised by the store."""
+
+
+class TrainingDiverged(ModelError):
+    """A loss or gradient is not a finite number. Raised by the trainer, before the step is taken.
+
+    ``step`` is the one that was not taken, ``what`` the loss at fault. The last good checkpoint
+    stays as it was.
+    """
+
+    def __init__(self, model: str, step: int, what: str, remedy: str) -> None:
+        super().__init__(model, f"{what} is not a finite number at step {step}. {remedy}")
+        self.step = step
+        self.what = what
 
 
 class ShutdownTimeout(SensoriumError):

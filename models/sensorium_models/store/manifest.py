@@ -27,6 +27,7 @@ Task: TypeAlias = Literal[
     "text-embedding",
     "image-classification",
     "policy",
+    "fusion",
     "object-detection",
     "face-detection",
     "ocr",

@@ -1,0 +1,1 @@
+"""Fusion networks: several modalities in, any of them missing, one answer out."""
