@@ -1,0 +1,209 @@
+"""Teaching the bundled CLIP: the contrastive loss, its drill, and the task for the trainer.
+
+The loss is CLIP's (Radford et al., 2021, figure 3), symmetric, with a learned temperature, except
+that captions which also fit another picture of the batch do not count as wrong for it. Beside it
+both towers are drilled: from the embeddings, one linear layer shared by the two reads which shapes,
+colours, sizes and materials are there. Without that, colours come free and shapes do not come.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sensorium_models.clip.network import PATCH, SIDE, read, see, small_clip
+from sensorium_models.clip.pairs import TOLD, Batch, sample_batch
+from sensorium_models.clip.words import world_tokenizer
+from sensorium_models.training import Curriculum, Draw, Plan, Stage
+from sensorium_sims.world.captions import ORDER, TwinKind
+from sensorium_sims.world.vocabulary import COLOURS, MATERIALS, SHAPES, SIZES
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "size": SIZES, "material": MATERIALS, "colour": COLOURS, "shape": SHAPES,
+}  # fmt: skip
+HOTTEST = math.log(100)
+"""The most that the logarithm of the scale may be, as in the paper."""
+NEVER = -1e4
+VALIDATION = 400
+"""Pictures of the validation split."""
+STEPS = 4000
+DRILL, TOGETHER = 0.35, 0.5
+"""Shares of the steps; the rest looks at whole pictures."""
+
+
+def plan(steps: int = STEPS, seed: int = 0, minutes: float | None = None) -> Plan:
+    """How the bundled CLIP was trained; ``minutes`` of CPU time are the most that is spent."""
+    return Plan(
+        steps=steps, minutes=minutes, batch=64, learning_rate=1e-3, last_rate=0.02,
+        warm_up=min(100, steps // 10), weight_decay=0.02, betas=(0.9, 0.98), ema=0.998,
+        precision="bfloat16", keep="last", evaluate_every=500, seed=seed,
+    )  # fmt: skip
+
+
+def curriculum(steps: int = STEPS) -> Curriculum:
+    """One thing a picture first, then up to three; patches without things are left out till late.
+
+    One thing fits 25 patches; three fit 40 of the 64.
+    """
+    mixed = {"things": (0.25, 0.5, 0.25)}
+    drill, together = max(1, round(DRILL * steps)), max(1, round(TOGETHER * steps))
+    return Curriculum([
+        Stage("drill", {"things": (1.0, 0.0, 0.0), "keep": 25, "captions": 1}, steps=drill),
+        Stage("together", {**mixed, "keep": 40}, steps=together),
+        Stage("whole", mixed),
+    ])  # fmt: skip
+
+
+class Learner(nn.Module):
+    """A CLIP and, for the time of learning, the layer that reads attributes off embeddings."""
+
+    def __init__(self, clip: Any, space: int) -> None:
+        super().__init__()
+        self.clip = clip
+        self.reads = nn.Linear(space, sum(map(len, VALUES.values())))
+
+
+def attribute_loss(logits: Tensor, there: Tensor, told: Tensor) -> Tensor:
+    """Cross-entropy of logits (N, 26) against the values that are there (N, 26), by attribute.
+
+    An attribute with several values there asks for equal shares; ``told`` (N, 4) says which
+    attributes count.
+    """
+    total = logits.new_zeros(())
+    at = 0
+    for column, values in enumerate(VALUES.values()):
+        part = slice(at, at + len(values))
+        wanted = there[:, part] / there[:, part].sum(1, keepdim=True).clamp_min(1)
+        loss = -(wanted * logits[:, part].log_softmax(1)).sum(1)
+        total = total + (loss * told[:, column]).sum() / told[:, column].sum().clamp_min(1)
+        at += len(values)
+    return total / len(VALUES)
+
+
+def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, true: Tensor) -> Tensor:
+    """Symmetric cross-entropy of unit embeddings (N, D) and (K * N, D).
+
+    Text k * N + i belongs to picture i. ``true`` (N, K * N): pairs that hold besides are left out.
+    """
+    count = len(images)
+    logits = scale * images @ texts.T  # (N, K * N)
+    own = torch.arange(count)
+    losses = []
+    for k in range(len(texts) // count):
+        mine = torch.zeros_like(true)
+        mine[own, own + k * count] = True
+        kept = logits.masked_fill(true & ~mine, NEVER)
+        losses.append(functional.cross_entropy(kept, own + k * count))
+        losses.append(functional.cross_entropy(kept[:, k * count : (k + 1) * count].T, own))
+    return torch.stack(losses).mean()
+
+
+class ClipTask:
+    """What the trainer is given: pictures with captions.
+
+    A stage may set ``things`` (the chances of 1, 2 and 3), ``keep`` (patches that are looked at)
+    and ``captions`` (of each picture).
+    """
+
+    name = "clip"
+    score = "mean"
+
+    def __init__(self, **sizes: int) -> None:
+        self.sizes = sizes
+
+    def build(self, seed: int) -> Learner:
+        """A new network of the ``sizes`` of :func:`small_clip`."""
+        clip = small_clip(**self.sizes)
+        # Twice as fast on a CPU under bfloat16 as torch's fused attention, for so few tokens.
+        clip.set_attn_implementation("eager")
+        return Learner(clip, clip.config.projection_dim)
+
+    def batch(self, draw: Draw) -> dict[str, Tensor]:
+        """Pictures with captions, as :func:`sample_batch` makes them, in tensors."""
+        rng = draw.rng()
+        things = draw.settings.get("things", (0.2, 0.5, 0.3))
+        captions = int(draw.settings.get("captions", 2))
+        made = sample_batch(rng, draw.size, things, captions=captions)
+        batch = self._tensors(made)
+        keep = draw.settings.get("keep")
+        if keep is not None:
+            batch["kept"] = kept_patches(made, int(keep), rng)
+        return batch
+
+    def losses(self, network: Learner, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``contrast`` and ``attributes``."""
+        clip = network.clip
+        images = see(clip, batch["images"], batch.get("kept"))
+        texts = read(clip, batch["ids"], batch["mask"])
+        scale = clip.logit_scale.clamp(max=HOTTEST).exp()
+        contrast = contrastive_loss(
+            functional.normalize(images.float(), dim=-1),
+            functional.normalize(texts.float(), dim=-1), scale, batch["true"],
+        )  # fmt: skip
+        there, everything = batch["there"], torch.ones(len(images), len(VALUES))
+        seen = attribute_loss(network.reads(images).float(), there, everything)
+        said = attribute_loss(
+            network.reads(texts).float(), there.repeat(len(texts) // len(images), 1), batch["told"]
+        )
+        return {"contrast": contrast, "attributes": seen + said}
+
+    def validate(self, network: Learner) -> dict[str, float]:
+        """Zero-shot on one thing, and Winoground's groups of two, on the validation split."""
+        from sensorium_models.clip.evaluate import Encoder, groups, zero_shot
+
+        encoder = Encoder.of(network.clip, self._tokenizer)
+        found = zero_shot(encoder, "validation", VALIDATION)
+        shape, both = found.shape.value, found.both.value
+        hard = [
+            groups(encoder, kind, "validation", VALIDATION // 4).scores.group.value
+            for kind in get_args(TwinKind)
+        ]
+        group = float(np.mean(hard))
+        return {"mean": (both + group) / 2, "shape": shape, "pair": both, "group": group}
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return world_tokenizer()
+
+    def _tensors(self, made: Batch) -> dict[str, Tensor]:
+        texts = [caption for captions in made.captions for caption in captions]
+        tokens = self._tokenizer(texts, padding=True, return_tensors="pt")
+        told = [[float(kind in TOLD[at]) for kind in VALUES] for row in made.told for at in row]
+        there = [
+            [
+                float(any(getattr(thing, kind) == value for thing in picture.scene.things))
+                for kind, values in VALUES.items()
+                for value in values
+            ]
+            for picture in made.pictures
+        ]
+        return {
+            "images": torch.from_numpy(made.images), "ids": tokens["input_ids"],
+            "mask": tokens["attention_mask"], "true": torch.from_numpy(made.true),
+            "told": torch.tensor(told), "there": torch.tensor(there),
+        }  # fmt: skip
+
+
+def kept_patches(made: Batch, keep: int, rng: np.random.Generator) -> Tensor:
+    """(N, keep) patches in order: those with things in them first, then any others."""
+    cut = SIDE // PATCH
+    wanted = rng.random((len(made.pictures), cut, cut))
+    for row, picture in enumerate(made.pictures):
+        for stencil in picture.stencils:
+            if stencil is not None:
+                height, width = stencil.alpha.shape
+                rows = slice(stencil.y // PATCH, (stencil.y + height - 1) // PATCH + 1)
+                columns = slice(stencil.x // PATCH, (stencil.x + width - 1) // PATCH + 1)
+                wanted[row, rows, columns] += 1
+    chosen = np.argsort(-wanted.reshape(len(wanted), -1), axis=1)[:, :keep]
+    return torch.from_numpy(np.sort(chosen, axis=1))
+
+
+assert tuple(VALUES) == ORDER
