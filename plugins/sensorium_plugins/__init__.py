@@ -27,18 +27,26 @@ _PERCEIVERS = {
     "object_detection": "perception.detection:ObjectDetection",
     "faces": "perception.detection:Faces",
     "ocr": "perception.ocr:Ocr",
+    "clip": "perception.clip:Clip",
     "text_embedding": "perception.text_embedding:TextEmbedding",
+    "monitor": "embodied.monitoring:Monitor",
 }
 _FUSERS = {
     "turns": "fusion.turns:Turns",
     "world": "fusion.world:World",
     "join": "fusion.join:JoinTopics",
+    "fusion_network": "fusion.network:FusionNetwork",
     "senses": "embodied.senses:SensesFuser",
 }
 _PLANNERS = {
     "chat": "planning.chat:Chat",
     "follow_sound": "embodied.planners:FollowSound",
+    "push_by_sight": "embodied.continuous:PushBySight",
+    "listener": "embodied.doom:Listener",
     "policy": "embodied.planners:Policy",
+    "subgoals": "embodied.subgoals:Subgoals",
+    "language": "embodied.language:Language",
+    "language_skills": "embodied.language_skills:LanguageSkills",
 }
 _SIM_SOURCES = {"environment": "bridge.source:Environment"}
 _SIM_PLANNERS = {
@@ -62,7 +70,11 @@ _MODELS = {
     "face_detection": "vision.blazeface:FaceDetector",
     "ocr": "vision.ocr:TextReader",
     "text_embedding": "text.embedding:TextEmbedding",
+    "clip": "clip.model:Clip",
+    "fusion_network": "fusion_networks.model:FusionModel",
     "babyai_policy": "policies.model:BabyAIPolicy",
+    "doom_policy": "policies.doom.model:DoomPolicy",
+    "avworld_policy": "policies.avworld.model:AVWorldPolicy",
     "language_model": "language.llama:LlamaModel",
     "language_model_transformers": "language.transformers_lm:TransformersModel",
     "language_model_openai": "language.openai_lm:OpenAIModel",
@@ -78,10 +90,10 @@ _COMMANDS = {
 @hookimpl
 def sensorium_register_payloads(register: RegisterPayload) -> None:
     """What environments say of themselves, and what is sensed in them."""
-    from sensorium_plugins.embodied.payloads import Senses
+    from sensorium_plugins.embodied.payloads import ActionFailed, PlanFailed, Senses
     from sensorium_sims.bridge.payloads import Advice, EpisodeEnded, EpisodeStarted, Observed
 
-    for kind in (EpisodeStarted, Observed, Advice, EpisodeEnded, Senses):
+    for kind in (EpisodeStarted, Observed, Advice, EpisodeEnded, Senses, ActionFailed, PlanFailed):
         register(kind)
 
 
@@ -134,9 +146,11 @@ def sensorium_register_models(registry: Registry[Any]) -> None:
 @hookimpl
 def sensorium_register_environments(registry: EnvironmentRegistry) -> None:
     """The audio-visual-language world, BabyAI, MiniGrid and ViZDoom."""
+    from sensorium_sims.balrog import register_balrog
     from sensorium_sims.registered import register_bundled
 
     register_bundled(registry)
+    register_balrog(registry)
 
 
 @hookimpl

@@ -25,6 +25,7 @@ from pydantic import Field
 from sensorium.errors import BadInput, MissingDependency, ModelError, ModelUnavailable
 from sensorium.workers.model import Model, ModelOptions
 
+from .choices import grammar_of
 from .request import ChatRequest, parse_request
 
 NAME = "llama"
@@ -189,7 +190,9 @@ class _Generation:
 
 
 def _body(chat: ChatRequest) -> dict[str, Any]:
+    constrained = {"grammar": grammar_of(chat.choices)} if chat.choices else {}
     return {
+        **constrained,
         "messages": list(chat.messages),
         "max_tokens": chat.max_tokens,
         "temperature": chat.temperature,

@@ -17,6 +17,7 @@ from pydantic import Field
 from sensorium.errors import MissingDependency, ModelError
 from sensorium.workers.model import Model, ModelOptions
 
+from .choices import read_choice, schema_of
 from .request import ChatRequest, parse_request
 
 NAME = "openai"
@@ -46,6 +47,7 @@ class OpenAIModel(Model[Mapping[str, Any], dict[str, str]]):
     def __init__(self, options: OpenAIOptions | None = None) -> None:
         super().__init__(options)
         self._client: Any = None
+        self._takes_schemas = True
 
     def load(self, device: str) -> None:
         """Make the client; nothing is sent yet. ``device`` is the server's business.
@@ -94,6 +96,9 @@ class OpenAIModel(Model[Mapping[str, Any], dict[str, str]]):
         chat = parse_request(request)
         if self._client is None:
             raise ModelError(NAME, "not loaded: call load(device) first")
+        if chat.choices:
+            yield {"text": self._choose(chat)}
+            return
         with self._named_errors():
             chunks = self._client.chat.completions.create(**_arguments(chat, self.options.model))
         try:
@@ -104,6 +109,24 @@ class OpenAIModel(Model[Mapping[str, Any], dict[str, str]]):
                         yield {"text": text}
         finally:
             chunks.close()
+
+    def _choose(self, chat: ChatRequest) -> str:
+        """One of the choices, as the server gives it: by a JSON schema, and by the messages alone
+        where the server refuses schemas. What it gives is for the caller to check then."""
+        import openai
+
+        arguments = _arguments(chat, self.options.model) | {"stream": False}
+        with self._named_errors():
+            if self._takes_schemas:
+                try:
+                    answer = self._client.chat.completions.create(
+                        **arguments, response_format=schema_of(chat.choices)
+                    )
+                    return read_choice(answer.choices[0].message.content or "")
+                except (openai.BadRequestError, openai.UnprocessableEntityError):
+                    self._takes_schemas = False
+            answer = self._client.chat.completions.create(**arguments)
+        return read_choice(answer.choices[0].message.content or "")
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

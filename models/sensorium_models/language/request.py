@@ -1,8 +1,9 @@
 """The one request every language backend takes, checked in one place.
 
 ``{"messages": [{"role", "content"}], "max_tokens": int, "temperature": float, "seed": int,
-"stop": [str]}``; only ``messages`` is required. A last message whose role is ``assistant`` is the
-beginning of the answer: a backend that can continue it yields only what follows.
+"stop": [str], "choices": [str]}``; only ``messages`` is required. With ``choices`` the answer is
+exactly one of them. A last message whose role is ``assistant`` is the beginning of the answer: a
+backend that can continue it yields only what follows.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class ChatRequest:
     temperature: float = 0.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     @property
     def continues(self) -> bool:
@@ -38,7 +40,7 @@ def parse_request(request: Mapping[str, Any]) -> ChatRequest:
 
     Raises :class:`~sensorium.errors.BadInput` naming the key at fault.
     """
-    known = {"messages", "max_tokens", "temperature", "seed", "stop"}
+    known = {"messages", "max_tokens", "temperature", "seed", "stop", "choices"}
     unknown = sorted(set(request) - known)
     if unknown:
         raise BadInput(f"chat request: unknown keys {unknown}; there are {sorted(known)}")
@@ -48,6 +50,7 @@ def parse_request(request: Mapping[str, Any]) -> ChatRequest:
         temperature=_temperature(request.get("temperature", 0.0)),
         seed=_integer(request, "seed", 0, least=0),
         stop=_stop(request.get("stop") or ()),
+        choices=_choices(request.get("choices") or ()),
     )
 
 
@@ -86,6 +89,13 @@ def _stop(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not all(isinstance(item, str) and item for item in value):
         raise BadInput("chat request: 'stop' must be a list of non-empty strings")
     return tuple(value)
+
+
+def _choices(value: Any) -> tuple[str, ...]:
+    texts = ("",) if isinstance(value, str) else tuple(value)
+    if len(texts) != len(set(texts)) or not all(isinstance(t, str) and t.strip() for t in texts):
+        raise BadInput("chat request: 'choices' must be a list of different, non-empty strings")
+    return texts
 
 
 class StopFilter:

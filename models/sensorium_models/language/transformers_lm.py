@@ -17,6 +17,7 @@ from pydantic import Field
 from sensorium.errors import MissingDependency, ModelError, ModelUnavailable
 from sensorium.workers.model import Model, ModelOptions
 
+from .choices import TokenTrie
 from .request import ChatRequest, StopFilter, parse_request
 
 NAME = "transformers"
@@ -148,14 +149,22 @@ class TransformersModel(Model[Mapping[str, Any], dict[str, str]]):
         ends = self._end_tokens()
         generator = torch.Generator(device=self._device).manual_seed(chat.seed)
         past = None
+        trie = TokenTrie(chat.choices, self._encode) if chat.choices else None
         for _ in range(chat.max_tokens):
             with torch.inference_mode():
                 out = self._model(input_ids=ids, past_key_values=past, use_cache=True)
             past = out.past_key_values
-            token = self._choose(out.logits[0, -1].float(), chat.temperature, generator)
+            logits = out.logits[0, -1].float()
+            if trie is not None:
+                logits = self._masked(logits, trie, ends)
+            token = self._choose(logits, chat.temperature, generator)
             if token in ends:
                 return
             yield token
+            if trie is not None:
+                trie.take(token)
+                if not trie.allowed:
+                    return
             ids = torch.tensor([[token]], device=self._device)
 
     def _prompt(self, chat: ChatRequest) -> Any:
@@ -177,6 +186,19 @@ class TransformersModel(Model[Mapping[str, Any], dict[str, str]]):
                 f"model's {room}: shorten the history",
             )
         return ids
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    def _masked(self, logits: Any, trie: TokenTrie, ends: set[int]) -> Any:
+        """``logits`` (V,) of what leads on to a choice, or ends one; all else is impossible."""
+        import torch
+
+        kept = trie.allowed + (sorted(ends) if trie.may_end else [])
+        masked = torch.full_like(logits, -torch.inf)
+        masked[kept] = logits[kept]
+        return masked
 
     def _end_tokens(self) -> set[int]:
         """Every token that ends an answer: the checkpoint may name one or several."""

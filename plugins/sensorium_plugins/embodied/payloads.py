@@ -1,8 +1,10 @@
-"""What an agent in a world senses at one moment."""
+"""What an agent in a world senses at one moment, and what failed of what it did."""
 
 from __future__ import annotations
 
-from sensorium.delivery import DeliveryPolicy
+from typing import Literal
+
+from sensorium.delivery import DeliveryPolicy, EventClass
 from sensorium.payloads.acting import Observation
 from sensorium.payloads.base import Payload, payload
 from sensorium.payloads.media import Audio, Image
@@ -43,3 +45,42 @@ class Senses(Payload):
     def plan_topic(self) -> str:
         """Where a plan for this environment goes."""
         return f"plan/{self.environment}/{self.index}"
+
+
+@payload("embodied.action_failed", event_class=EventClass.CONTROL)
+class ActionFailed(Payload):
+    """An action was not what it was meant to be, by what is sensed after it."""
+
+    environment: str
+    index: int
+    episode: int
+    step: int
+    """Actions done so far in this episode, this one too."""
+    action: str
+    """Its word; empty where none was done."""
+    reason: Literal["blocked", "no_effect", "timed_out"]
+    """blocked: something barred the way. no_effect: all is as it was. timed_out: the world went on
+    before there was a plan."""
+    detail: str
+    goal: str
+    """Of the plan it belonged to."""
+
+
+@payload("embodied.plan_failed", event_class=EventClass.CONTROL)
+class PlanFailed(Payload):
+    """A plan did not lead where it should. Where there is another way, a new plan follows."""
+
+    environment: str
+    index: int
+    episode: int
+    step: int
+    goal: str
+    """What was to be reached."""
+    reason: Literal[
+        "blocked", "timed_out", "impossible", "not_understood", "unconfirmed", "refused"
+    ]
+    """blocked: an action of it failed. timed_out: it took more actions than it may. impossible:
+    nothing that is known leads there. not_understood: the instruction is not in the language.
+    unconfirmed: all seems done, but the episode goes on. refused: the planner's model gave no
+    action that can be done."""
+    detail: str

@@ -95,6 +95,16 @@ def test_a_refused_key_and_an_unknown_path_are_told_apart(
         model.infer([{"messages": FRANCE}])
 
 
+@pytest.mark.models
+def test_a_real_server_is_held_to_the_choices(llama_server: str, key: str) -> None:
+    choices = ["turn left", "turn right", "go forward"]
+    with loaded(llama_server, api_key_env=key) as model:
+        for seed in range(3):
+            request = {"messages": FRANCE, "choices": choices, "temperature": 1.5, "seed": seed}
+            assert model.infer([request])[0]["text"] in choices
+        assert model._takes_schemas
+
+
 class Scripted(BaseHTTPRequestHandler):
     """A server whose misbehaviour is chosen by the request's path."""
 

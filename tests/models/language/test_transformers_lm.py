@@ -129,3 +129,11 @@ def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
 def test_it_must_be_loaded_first(checkpoint: Path) -> None:
     with pytest.raises(ModelError, match="load"):
         answer(TransformersModel(TransformersOptions(checkpoint=str(checkpoint))))
+
+
+def test_choices_mask_all_else(model: TransformersModel) -> None:
+    choices = ["cat sat", "cat sat on a mat", "dog"]
+    said = {answer(model, choices=choices, temperature=2.0, seed=seed) for seed in range(12)}
+    assert said <= set(choices)
+    assert len(said) > 1
+    assert answer(model, choices=["far"]) == "far"  # however unlikely
