@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gets what the tests use beside Python packages: the broker mosquitto, and OpenAL for ViZDoom's
-# sound. With root they are installed; without, mosquitto is unpacked into .tools. Where neither
+# Gets what the tests use beside Python packages: the broker mosquitto, OpenAL for ViZDoom's sound,
+# and EGL for MuJoCo's pictures. With root they are installed; without, mosquitto is unpacked into .tools. Where neither
 # works the tests that need them say so and skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +10,7 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 missing=()
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || [ -x .tools/mosquitto ] || missing+=(mosquitto)
 ldconfig -p 2>/dev/null | grep -q libopenal.so.1 || missing+=(libopenal1)
+ldconfig -p 2>/dev/null | grep -q libEGL.so.1 || missing+=(libegl1 libopengl0 libgl1-mesa-dri)
 [ ${#missing[@]} = 0 ] && exit 0
 
 if [ "$(id -u)" = 0 ]; then
@@ -30,6 +31,9 @@ case " ${missing[*]} " in
         say "no mosquitto here: three MQTT tests will skip (sudo apt install mosquitto)"
     fi
     ;;
+esac
+case " ${missing[*]} " in
+*" libegl1 "*) say "no EGL here: the tests of the MuJoCo scene will skip (sudo apt install libegl1 libopengl0 libgl1-mesa-dri)" ;;
 esac
 case " ${missing[*]} " in
 *" libopenal1 "*) say "no OpenAL here: the tests of ViZDoom's sound will skip (sudo apt install libopenal1)" ;;

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sensorium_sims import AVWORLD
+from sensorium_sims import AVWORLD, DOOM, TABLE_TOP
 
 if TYPE_CHECKING:
     from sensorium.plugins.environments import EnvironmentRegistry
@@ -20,6 +20,10 @@ _SUMMARIES = {
     "SilentAfter": "find the thing although its sound soon stops",
     "MovingSource": "find the thing while everything wanders about",
 }
+_DOOM_SUMMARIES = {
+    "Find": "go to the one of four pillars that sounds (ViZDoom)",
+    "Told": "go to the pillar whose colour a sound names (ViZDoom)",
+}
 
 
 def register_bundled(registry: EnvironmentRegistry) -> None:
@@ -31,6 +35,23 @@ def register_bundled(registry: EnvironmentRegistry) -> None:
             summary=_SUMMARIES[task],
             options={"task": task},
             expert="sensorium_sims.experts:AVWorldExpert",
+        )
+    registry.add(
+        TABLE_TOP,
+        "sensorium_sims.mujoco.env:TableTop",
+        summary="push a cube to a target; continuous actions (MuJoCo)",
+        expert="sensorium_sims.mujoco.env:TableTopExpert",
+        check="sensorium_sims.mujoco.graphics:check",
+        extra="sim",
+    )
+    for name, task in DOOM.items():
+        registry.add(
+            name,
+            "sensorium_sims.doom.arena:DoomArena",
+            summary=_DOOM_SUMMARIES[task],
+            options={"task": task},
+            expert="sensorium_sims.doom.arena:DoomExpert",
+            extra="sim",
         )
     registry.add(
         "BabyAI-*",

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from typing import Any
 
 from sensorium.bus import Subscription
 from sensorium.clocks import Clock, VirtualClock
 from sensorium.errors import BusClosed, SettingsError, SimulationError
+from sensorium.events import AnyEvent
 from sensorium.plugins import Plugins, load_plugins
 from sensorium.session import Session
-from sensorium.settings import Layer, Settings, load_settings, merge
-from sensorium_sims import metrics
-from sensorium_sims.bridge.payloads import EpisodeEnded
+from sensorium.settings import ComponentSettings, Layer, Settings, load_settings, merge
+from sensorium_sims.bridge.payloads import EpisodeEnded, EpisodeStarted
 from sensorium_sims.bridge.seat import find_seats
 from sensorium_sims.environments import in_use
+from sensorium_sims.results import Played, report, versions
+
+__all__ = [
+    "ENVIRONMENT", "Played", "environments_of", "play", "report", "settings_for", "versions",
+]  # fmt: skip
 
 ENVIRONMENT = "environment"
 """Name of the environment's component in agents that :func:`settings_for` makes."""
-_LIBRARIES = ("sensorium", "gymnasium", "numpy", "minigrid", "vizdoom")
-
-
-@dataclass(frozen=True)
-class Played:
-    """Episodes in the order of their numbers, and the real seconds of every step."""
-
-    episodes: tuple[EpisodeEnded, ...]
-    step_seconds: tuple[float, ...]
 
 
 def settings_for(planner: str, environment: dict[str, Any], *layers: Layer) -> Settings:
@@ -54,25 +48,32 @@ def settings_for(planner: str, environment: dict[str, Any], *layers: Layer) -> S
     return load_settings(overrides=composed, environ={})
 
 
+def environments_of(settings: Settings) -> dict[str, ComponentSettings]:
+    """The components that are environments, by name."""
+    return {n: c for n, c in settings.components.items() if (c.use or n) == "environment"}
+
+
 async def play(
     settings: Settings,
     plugins: Plugins | None = None,
     *,
     clock: Clock | None = None,
     on_episode: Callable[[EpisodeEnded], None] | None = None,
+    on_start: Callable[[EpisodeStarted], None] | None = None,
 ) -> Played:
     """Run an agent until its environments have no more episodes.
 
     ``clock`` defaults to a :class:`VirtualClock`, which moves while the agent is idle. Raises
     :class:`SettingsError` for an agent without an environment, :class:`SimulationError` when its
-    environment ended before its episodes did.
+    environment ended before its episodes did, and where the agent answered nothing in any episode
+    because a component of it failed, that failure (:class:`ModelUnavailable`, say).
     """
     clock = clock or VirtualClock()
     plugins = plugins or load_plugins(
         modules=settings.plugins.modules, disabled=settings.plugins.disabled
     )
     in_use.set(plugins.environments)
-    using = {n: c for n, c in settings.components.items() if (c.use or n) == "environment"}
+    using = environments_of(settings)
     if not using:
         raise SettingsError("the agent has no component that uses 'environment'")
     ended: list[EpisodeEnded] = []
@@ -86,12 +87,17 @@ async def play(
     try:
         async with Session(settings, plugins, clock) as session:
             heard = session.bus.subscribe("sim/+/+/ended", name="suite")
+            if on_start is not None:
+                begins = partial(_begun, on_start)
+                session.bus.tap(begins, name="suite starts", pattern="sim/+/+/started")
             session.scope.spawn(_listen(heard, tell), name="suite listens")
             seats = [seat for name in using if (held := find_seats(name)) for seat in held.seats]
             reason = await session.wait()
             while (event := heard.get_nowait()) is not None:
                 tell(event.payload)
             failures = [r.failure for n, r in session.runners.items() if n in using and r.failure]
+            if all(episode.error_kind == "AgentSilent" for episode in ended):  # it cannot speak
+                failures += [r.failure for r in session.runners.values() if r.failure]
     finally:
         moving.cancel()
         with suppress(asyncio.CancelledError):
@@ -106,6 +112,10 @@ async def play(
     return Played(tuple(ended), tuple(s for seat in seats for s in seat.step_seconds))
 
 
+def _begun(tell: Callable[[EpisodeStarted], None], event: AnyEvent) -> None:
+    tell(event.payload)
+
+
 async def _listen(heard: Subscription, tell: Callable[[EpisodeEnded], None]) -> None:
     with suppress(BusClosed):
         while True:
@@ -115,90 +125,3 @@ async def _listen(heard: Subscription, tell: Callable[[EpisodeEnded], None]) -> 
 async def _move(clock: Clock) -> None:
     if isinstance(clock, VirtualClock):
         await clock.run()
-
-
-def report(played: Played, *, environment: str, agent: str, seed: int) -> dict[str, Any]:
-    """The measures of a suite, as `sensorium sim run --json` prints them.
-
-    A failed episode is no success. ``spl``, ``soft_spl`` and ``sna`` are None for environments
-    that do not tell lengths, ``success_rate`` where success is unknown.
-    """
-    episodes = played.episodes
-    judged = [e for e in episodes if e.success is not None]
-    won = sum(bool(e.success) for e in judged)
-    wrong = [e.figures.get("wrong_object") for e in episodes]
-    return {
-        "env": environment,
-        "agent": agent,
-        "episodes": len(episodes),
-        "seed": seed,
-        "success_rate": won / len(judged) if judged else None,
-        "ci95": list(metrics.wilson(won, len(judged))) if judged else None,
-        "spl": _path_measure(_spl, episodes),
-        "soft_spl": _path_measure(_soft_spl, episodes),
-        "sna": _path_measure(_sna, episodes),
-        "wrong_object_rate": metrics.mean(wrong),
-        "mean_steps": metrics.mean(float(e.steps) for e in episodes),
-        "mean_reward": metrics.mean(e.total_reward for e in episodes),
-        "failed": _failed(episodes),
-        "hangs": sum(e.error_kind == "EnvironmentHung" for e in episodes),
-        "missed_deadlines": sum(e.missed_deadlines for e in episodes),
-        "unanswered": sum(e.unanswered for e in episodes),
-        "step_ms": {
-            "p50": _milliseconds(played.step_seconds, 0.5),
-            "p99": _milliseconds(played.step_seconds, 0.99),
-        },
-        "versions": versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """What a number depends on: Python and libraries."""
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
-
-
-def _failed(episodes: Sequence[EpisodeEnded]) -> dict[str, int]:
-    kinds = [e.error_kind for e in episodes if e.error_kind]
-    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-
-
-def _milliseconds(seconds: Sequence[float], share: float) -> float | None:
-    return round(metrics.quantile(seconds, share) * 1000, 3) if seconds else None
-
-
-def _path_measure(
-    measure: Callable[[EpisodeEnded], float | None], episodes: Sequence[EpisodeEnded]
-) -> float | None:
-    """The mean; a failed episode counts as 0 where the others tell lengths."""
-    found = [measure(episode) for episode in episodes]
-    if all(value is None for value in found):
-        return None
-    return metrics.mean(
-        0.0 if value is None and episode.error_kind else value
-        for value, episode in zip(found, episodes, strict=True)
-    )
-
-
-def _spl(episode: EpisodeEnded) -> float | None:
-    told = episode.figures
-    if "shortest_path" not in told:
-        return None
-    return metrics.spl(bool(episode.success), told["shortest_path"], told["path_length"])
-
-
-def _soft_spl(episode: EpisodeEnded) -> float | None:
-    told = episode.figures
-    if "way_left" not in told:
-        return None
-    return metrics.soft_spl(told["way_at_start"], told["way_left"], told["path_length"])
-
-
-def _sna(episode: EpisodeEnded) -> float | None:
-    told = episode.figures
-    if "shortest_actions" not in told:
-        return None
-    return metrics.sna(bool(episode.success), int(told["shortest_actions"]), int(told["actions"]))

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from click.testing import CliRunner
 
 from sensorium.settings import load_settings
@@ -41,10 +42,23 @@ async def test_the_agent_of_the_page_plays(plugins: Plugins) -> None:
     assert [episode.error for episode in result.episodes] == [""] * 3
 
 
-def test_the_options_of_the_page_are_those_of_the_command() -> None:
-    shown = CliRunner().invoke(sim, ["run", "--help"]).output
+@pytest.mark.parametrize(
+    ("command", "begins", "ends"),
+    [
+        ("run", "## Commands", "## Suites"),
+        ("suite", "## Suites", "## Reports"),
+        ("report", "## Reports", "## Environments"),
+    ],
+)
+def test_the_options_of_the_page_are_those_of_the_command(
+    command: str, begins: str, ends: str
+) -> None:
+    shown = CliRunner().invoke(sim, [command, "--help"]).output
     options = set(re.findall(r"--[a-z][a-z-]*", shown)) - {"--help"}
-    assert options == set(re.findall(r"--[a-z][a-z-]*", PAGE.partition("## Environments")[0]))
+    section = PAGE.partition(begins)[2].partition(ends)[0]
+    told = set(re.findall(r"--[a-z][a-z-]*", section))
+    assert options <= told
+    assert told - options <= {"--workers", "--full", "--json"}  # of the commands beside it
 
 
 def test_the_payloads_of_the_page_are_registered(plugins: Plugins) -> None:

@@ -96,3 +96,6 @@ def register() -> str:
         gymnasium.register(STEADY, entry_point=Steady)
     Steady.made = Steady.closed = 0
     return STEADY
+
+
+register()

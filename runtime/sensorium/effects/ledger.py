@@ -202,6 +202,11 @@ class Effects:
         self._component = component
         self._clock = clock
 
+    @property
+    def entries(self) -> list[Effect]:
+        """The newest entry of each effect of any component that is remembered, oldest first."""
+        return self._ledger.entries
+
     async def begin(
         self,
         effect_id: str,

@@ -107,7 +107,7 @@ class Ground:
         x, y = self.xs[None, :], self.ys[:, None]
         for at_x, at_y in things:
             free &= (x - at_x) ** 2 + (y - at_y) ** 2 > (TOUCH_M + room_m) ** 2
-        return _spread(np.where(goal & free, 0.0, np.inf), free)
+        return spread(np.where(goal & free, 0.0, np.inf), free)
 
     def value(self, field: F64, x: float, y: float) -> float:
         """A field of :meth:`distances` at a point, between those of the four cells around it that
@@ -141,9 +141,9 @@ _KING = [(0, 1), (1, 0), (1, 1), (1, -1)]
 _KNIGHT = [(1, 2), (2, 1), (1, -2), (2, -1)]
 
 
-def _spread(field: F64, free: NDArray[np.bool_]) -> F64:
-    """Shortest distances from the zeros of ``field``: every cell asks its neighbours again and
-    again, all cells at once, until nothing changes."""
+def spread(field: F64, free: NDArray[np.bool_]) -> F64:
+    """Shortest distances (m) from the zeros of ``field`` over ``free`` cells of :data:`CELL_M`:
+    every cell asks its neighbours again and again, all at once, until nothing changes."""
     pad = 2
     blocked = ~np.pad(free, pad)
     wide = np.pad(field, pad, constant_values=np.inf)

@@ -51,12 +51,17 @@ def loop(word: str, variant: int) -> F32:
 
 @lru_cache(maxsize=128)
 def tape(word: str, variant: int) -> F32:
-    """(4, LEAD + LOOP + CHUNK) float32: the loop unrolled beyond its ends so that every chunk is
-    in one piece, the same one sample later, and both of these muffled."""
-    plain = loop(word, variant)
+    """A sound's loop as :func:`unrolled`."""
+    return unrolled(loop(word, variant))
+
+
+def unrolled(plain: F32) -> F32:
+    """(4, LEAD + LOOP + CHUNK) float32 of a loop (LOOP,): unrolled beyond its ends so that every
+    chunk is in one piece, the same one sample later, and both of these muffled."""
+    plain = np.asarray(plain, np.float32)
     both = np.stack([plain, _muffle(plain.astype(np.float64)).astype(np.float32)])
-    unrolled = np.concatenate([both[:, -LEAD - 1 :], both, both[:, :CHUNK]], axis=1)
-    rows = np.stack([unrolled[0, 1:], unrolled[0, :-1], unrolled[1, 1:], unrolled[1, :-1]])
+    longer = np.concatenate([both[:, -LEAD - 1 :], both, both[:, :CHUNK]], axis=1)
+    rows = np.stack([longer[0, 1:], longer[0, :-1], longer[1, 1:], longer[1, :-1]])
     rows.setflags(write=False)
     return rows
 

@@ -174,7 +174,7 @@ _CASTS = {
 def _places(world: Map, count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
     """Places for things, clear of walls, of doors and of each other."""
     ground = ground_of(world)
-    for closeness in (1.0, 0.9, 0.8):
+    for closeness in (1.0, 0.9, 0.8, 0.7, 0.6):
         for _ in range(40):
             places: list[tuple[float, float]] = []
             for _ in range(30 * count):

@@ -9,7 +9,7 @@ from sensorium.components import Actuator, ComponentOptions, Emit, Input
 from sensorium.errors import ComponentError
 from sensorium.events import Event
 from sensorium.payloads.acting import Plan
-from sensorium_sims.bridge.seat import find_seats
+from sensorium_sims.bridge.seat import Perform, Performing, Seats, find_seats
 
 
 class EnvironmentActuatorOptions(ComponentOptions):
@@ -26,6 +26,10 @@ class EnvironmentActuator(Actuator):
     Its steps are words that :class:`~sensorium_sims.bridge.payloads.EpisodeStarted` lists. A newer
     plan takes the place of what is left of an older one. A step that is no word of the
     environment fails the episode with :class:`OutsideActionSpace`.
+
+    Each step that is done is an effect named ``act``, on ``effects/{name}``, caused by its plan
+    and done at most once. It is failed when the environment raises, and unknown when it hangs or
+    the session ends meanwhile.
     """
 
     Options = EnvironmentActuatorOptions
@@ -47,4 +51,29 @@ class EnvironmentActuator(Actuator):
             raise ComponentError(
                 self.name, f"{event.topic}: there are environments 0 to {len(seats.seats) - 1}"
             )
-        seats[int(number)].propose(event.payload.steps, event.originating_time)
+        perform = self._effects_of(event, seats, int(number))
+        seats[int(number)].propose(event.payload.steps, event.originating_time, perform)
+
+    def _effects_of(self, event: Event[Plan], seats: Seats, index: int) -> Perform:
+        """How the steps of a plan enter the ledger: the same step of the same plan has one id."""
+        environment = self.options.environment
+        if not seats.world:
+            seats.world = self._new_world(environment)
+        plan = f"{environment} {seats.world}: {event.id}"
+        effects = self.context.effects
+
+        def perform(number: int, word: str) -> Performing:
+            request = {"environment": environment, "index": index, "action": word}
+            return effects.perform(f"{plan} step {number}", "act", request, cause=event)
+
+        return perform
+
+    def _new_world(self, environment: str) -> int:
+        """Events are counted from 0 in every session: the number of the world tells one session's
+        from another's in a journal, and depends on nothing else."""
+        worlds = [0]
+        for entry in self.context.effects.entries:
+            name, _, rest = entry.effect_id.rpartition(": ")[0].rpartition(" ")
+            if name == environment and rest.isdigit():
+                worlds.append(int(rest))
+        return max(worlds) + 1

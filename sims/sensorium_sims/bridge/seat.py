@@ -4,10 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
+from sensorium.effects import OpenEffect
 from sensorium.errors import ComponentError, SimulationError
 from sensorium_sims.bridge.spaces import Vocabulary
+
+Performing = AbstractAsyncContextManager[OpenEffect | None]
+Perform = Callable[[int, str], Performing]
+"""The block that step ``number`` of a plan, this word, is done in: an entry of the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action that the environment is to do."""
+
+    action: Any
+    number: int = 0
+    """Its place in its plan."""
+    word: str = ""
+    perform: Perform | None = None
+    """None for what nobody asked for: the environment does it by itself."""
+
+    def performing(self) -> Performing:
+        """The block that it is done in. Entering raises :class:`EffectRefused` where the same
+        step was asked for before."""
+        return nullcontext() if self.perform is None else self.perform(self.number, self.word)
 
 
 class Seat:
@@ -20,9 +46,8 @@ class Seat:
         """Real time of each step, from an observation to the next one."""
         self.error: SimulationError | None = None
         """A plan that could not be understood."""
-        self._steps: deque[object] = deque()
+        self._steps: deque[Step] = deque()
         self._turn = 0
-        self._answers = 0
         self._answered = asyncio.Event()
 
     def begin(self, words: Vocabulary | None) -> None:
@@ -38,18 +63,27 @@ class Seat:
         if self._steps:  # of a longer plan
             self._answered.set()
 
-    def propose(self, steps: tuple[str, ...], at: int) -> None:
-        """A plan that answers the observation of time ``at`` takes the place of the one before."""
+    def propose(self, steps: tuple[str, ...], at: int, perform: Perform | None = None) -> None:
+        """A plan that answers the observation of time ``at`` takes the place of the one before.
+
+        Its steps are done inside ``perform``, if given. What was left of the plan before was not
+        begun, and never is.
+        """
         if self.words is None:
             return
         try:
-            actions = [self.words.decode(step) for step in steps]
+            planned = [
+                Step(self.words.decode(word), number, word, perform)
+                for number, word in enumerate(steps)
+            ]
         except SimulationError as error:
             self.error = error
             self._answered.set()
             return
-        self._steps = deque(actions)
-        if at >= self._turn and actions:
+        self._steps = deque(planned)
+        if not planned:
+            self._answered.clear()
+        elif at >= self._turn:
             self._answered.set()
 
     @property
@@ -61,16 +95,22 @@ class Seat:
         """Return once it is answered."""
         await self._answered.wait()
 
-    def take(self) -> object | None:
-        """The next action, or None where nothing is planned."""
-        return self._steps.popleft() if self._steps else None
+    def take(self) -> Step | None:
+        """The next step, or None where nothing is planned."""
+        if self._steps:
+            return self._steps.popleft()
+        self._answered.clear()
+        return None
 
 
 class Seats:
-    """The seats of one environment component."""
+    """The seats of one environment component, from its setup to its close: of one world."""
 
     def __init__(self, count: int) -> None:
         self.seats = [Seat() for _ in range(count)]
+        self.world = 0
+        """Which world of its name this is, as the ledger counts them from 1; 0 before anybody
+        acted in it."""
 
     def __getitem__(self, index: int) -> Seat:
         return self.seats[index]

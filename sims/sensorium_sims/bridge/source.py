@@ -3,58 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import Field
-
-from sensorium.components import ComponentOptions, Context, Emit, Output, Source
-from sensorium.errors import AgentSilent, EnvironmentHung, SimulationError
-from sensorium.events import NS_PER_S
+from sensorium.components import Context, Emit, Output, Source
+from sensorium.errors import EnvironmentHung, SimulationError
 from sensorium.payloads.acting import Observation, State
 from sensorium.payloads.media import Audio, Image, Text
 from sensorium.plugins.environments import EnvironmentRegistry
-from sensorium_sims.bridge.host import EnvironmentHost, Moment, Recipe
+from sensorium_sims.bridge.episode import Episode
+from sensorium_sims.bridge.host import EnvironmentHost, Recipe
+from sensorium_sims.bridge.options import EnvironmentOptions
 from sensorium_sims.bridge.payloads import Advice, EpisodeEnded, EpisodeStarted, Observed
-from sensorium_sims.bridge.seat import Seat, close_seats, open_seats
+from sensorium_sims.bridge.seat import close_seats, open_seats
 from sensorium_sims.bridge.tally import Tally
+from sensorium_sims.bridge.vector import PlayAgain, VectorGroup, VectorHost
 from sensorium_sims.environments import in_use
 
-
-class EnvironmentOptions(ComponentOptions):
-    """Which environment, which episodes, and who waits for whom."""
-
-    id: str
-    """Any Gymnasium id: `sensorium sim list` shows those that plugins registered."""
-    options: dict[str, Any] = {}
-    """What the environment's class takes."""
-    episodes: int = Field(1, ge=1)
-    seed: int = Field(0, ge=0)
-    """Of the first episode; the next ones have the next seeds."""
-    count: int = Field(1, ge=1, le=64)
-    """Environments side by side, which share the episodes."""
-    mode: Literal["lockstep", "free"] = "lockstep"
-    """lockstep: a step is done when the agent is idle. free: at ``rate_hz``, ready or not."""
-    rate_hz: float | None = Field(None, gt=0)
-    """Steps a second of the session's clock; the environment's own rate if left out."""
-    idle_action: str = ""
-    """What is done where no plan came. In lockstep without it, the environment waits."""
-    patience_s: float = Field(30.0, gt=0)
-    """How long it waits, on the session's clock, before the episode fails."""
-    max_steps: int | None = Field(None, ge=1)
-    """Truncates episodes, beside the environment's own limit."""
-    step_limit_s: float = Field(10.0, gt=0)
-    """Real time after which a step hangs; the expert's advice is part of the step."""
-    make_limit_s: float = Field(60.0, gt=0)
-    """Real time after which making it, or a reset, hangs."""
-    advice: bool = False
-    """Publish what the environment's expert would do."""
-    video: str = ""
-    """MP4 file for the episodes of the first environment."""
+__all__ = ["Environment", "EnvironmentOptions"]
 
 
 class Environment(Source):
@@ -78,7 +46,7 @@ class Environment(Source):
 
     def __init__(self, options: EnvironmentOptions, context: Context) -> None:
         super().__init__(options, context)
-        self._hosts: list[EnvironmentHost] = []
+        self._hosts: Sequence[EnvironmentHost | VectorHost] = ()
         self._opened = False
         self._to_do: deque[tuple[int, int]] = deque()
 
@@ -87,7 +55,7 @@ class Environment(Source):
         """Those of each of its environments."""
         gives: dict[str, Output] = {}
         for index in range(options.count):
-            mark = _mark(options, index)
+            mark = options.mark(index)
             name, sim = "{name}" + mark, f"sim/{{name}}/{index}"
             gives |= {
                 f"camera{mark}": Output(f"camera/{name}/image", Image),
@@ -109,8 +77,8 @@ class Environment(Source):
         options = self.options
         self._seats = open_seats(self.name, options.count)
         self._opened = True
-        for index in range(options.count):
-            recipe = Recipe(
+        recipes = [
+            Recipe(
                 id=options.id,
                 options=options.options,
                 registry=_registry(),
@@ -120,17 +88,29 @@ class Environment(Source):
                 step_limit_s=options.step_limit_s,
                 step_s=1 / options.rate_hz if options.rate_hz else None,
             )
-            self._hosts.append(EnvironmentHost(recipe, f"{self.name}-{index}"))
+            for index in range(options.count)
+        ]
+        if options.vector:
+            group = VectorGroup(options.vector, recipes, self.name, self.context.clock)
+            self._hosts = [VectorHost(group, index) for index in range(options.count)]
+        else:
+            self._hosts = [
+                EnvironmentHost(recipe, f"{self.name}-{index}")
+                for index, recipe in enumerate(recipes)
+            ]
 
     async def run(self, emit: Emit) -> None:
         """Run the episodes."""
         options = self.options
         self._to_do.extend((n, options.seed + n) for n in range(options.episodes))
-        async with asyncio.TaskGroup() as group:
-            for index in range(options.count):
-                group.create_task(
-                    self._run_one(index, emit), name=f"{self.name} environment {index}"
-                )
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index in range(options.count):
+                    group.create_task(
+                        self._run_one(index, emit), name=f"{self.name} environment {index}"
+                    )
+        except ExceptionGroup as errors:  # the first ended all the others
+            raise errors.exceptions[0] from None
 
     async def close(self) -> None:
         """Close the environments and the film."""
@@ -145,9 +125,13 @@ class Environment(Source):
         while self._to_do:
             number, seed = self._to_do.popleft()
             tally = Tally(self.name, index, number, seed, self.options.id)
-            run = _Episode(self, self._hosts[index], self._seats[index], tally, emit)
+            run = Episode(self, self._hosts[index], self._seats[index], tally, emit)
             try:
                 await run.play()
+            except PlayAgain as error:
+                self.log.warning("episode %d (seed %d) begins again: %s", number, seed, error)
+                self._to_do.appendleft((number, seed))
+                continue
             except SimulationError as error:
                 self.log.warning("episode %d (seed %d) failed: %s", number, seed, error)
                 tally.fail(error)
@@ -157,129 +141,8 @@ class Environment(Source):
                     self.log.warning("what hangs goes on in a thread of its own")
             finally:
                 self._seats[index].begin(None)
-            await emit(tally.ended(), f"ended{_mark(self.options, index)}")
-
-
-class _Episode:
-    """One episode under way."""
-
-    def __init__(
-        self, source: Environment, host: EnvironmentHost, seat: Seat, tally: Tally, emit: Emit
-    ) -> None:
-        self._options: EnvironmentOptions = source.options
-        self._clock = source.context.clock
-        self._host, self._seat, self._tally, self._emit = host, seat, tally, emit
-        self._mark = _mark(source.options, tally.index)
-        self._name = source.name + self._mark
-        self._said: list[str] = []
-        self._alone = source.options.mode == "lockstep" and source.options.count == 1
-
-    async def play(self) -> None:
-        """From reset to the end. Raises :class:`SimulationError`."""
-        clock, tally, seat = self._clock, self._tally, self._seat
-        at = clock.now()
-        with clock.hold():
-            moment = await self._host.reset(tally.seed)
-        at = max(at, clock.now())
-        seat.begin(self._host.words)
-        tally.success_in = self._host.success
-        await self._start(moment, at)
-        step_ns = round(self._host.step_s * NS_PER_S)
-        while True:
-            began = time.perf_counter()
-            final = moment.terminated or moment.truncated
-            await self._show(moment, at, final)
-            if final:
-                return
-            due = max(at + step_ns, clock.now())
-            await clock.sleep_until(due)
-            action = await self._action()
-            at = max(due, clock.now()) if self._options.mode == "lockstep" else due
-            with clock.hold():
-                moment = await self._host.step(action, alone=self._alone)
-            tally.count(self._host.words.encode(action), moment)
-            if self._options.max_steps is not None and tally.steps >= self._options.max_steps:
-                moment.truncated = moment.truncated or not moment.terminated
-                tally.ending = "terminated" if moment.terminated else "truncated"
-            seat.step_seconds.append(time.perf_counter() - began)
-
-    async def _start(self, moment: Moment, at: int) -> None:
-        tally, words = self._tally, self._host.words
-        goal = " ".join(text.text for text in moment.parts.text)
-        started = EpisodeStarted(
-            tally.environment, tally.index, tally.episode, tally.seed, tally.id, goal,
-            words.words, self._host.space,
-        )  # fmt: skip
-        await self._emit(started, "started" + self._mark, originating_time=at)
-
-    async def _show(self, moment: Moment, at: int, final: bool) -> None:
-        """Publish an observation, and that it is the agent's turn."""
-        emit, mark, parts, tally = self._emit, self._mark, moment.parts, self._tally
-        if parts.camera is not None:
-            await emit(parts.camera, "camera" + mark, originating_time=at)
-        if parts.ears:
-            await emit(_mean(parts.ears), "audio" + mark, originating_time=at)
-        if len(parts.ears) == 2:
-            await emit(parts.ears[0], "left" + mark, originating_time=at)
-            await emit(parts.ears[1], "right" + mark, originating_time=at)
-        said = [text.text for text in parts.text]
-        if said != self._said:
-            self._said = said
-            for text in parts.text:
-                await emit(text, "text" + mark, originating_time=at)
-        for key, array in parts.arrays.items():
-            topic = f"state/{self._name}/{key}"
-            await emit(array, "array" + mark, topic=topic, originating_time=at)
-        if parts.numbers is not None:
-            await emit(parts.numbers, "numbers" + mark, originating_time=at)
-        who = tally.environment, tally.index, tally.episode, tally.steps
-        self._seat.observed(at)
-        if moment.advice is not None:
-            advice = Advice(*who, moment.advice)
-            await emit(advice, "advice" + mark, originating_time=at)
-        observed = Observed(*who, moment.reward, final)
-        await emit(observed, "observed" + mark, originating_time=at)
-
-    async def _action(self) -> Any:
-        """What to do now. In lockstep the agent was idle, or still sleeps on the clock."""
-        seat, options, tally = self._seat, self._options, self._tally
-        if not seat.answered:
-            if options.mode == "free":
-                tally.missed_deadlines += 1
-            elif not options.idle_action:
-                await self._wait()
-            else:
-                tally.unanswered += 1
-        if seat.error is not None:
-            raise seat.error
-        action = seat.take()
-        if action is None:
-            if options.idle_action:
-                return self._host.words.decode(options.idle_action)
-            if tally.actions:
-                return self._host.words.decode(tally.actions[-1])
-            await self._wait()  # free-running: the first action is waited for
-            return await self._action()
-        return action
-
-    async def _wait(self) -> None:
-        try:
-            async with self._clock.timeout(self._options.patience_s):
-                await self._seat.wait()
-        except TimeoutError:
-            raise AgentSilent(
-                self._tally.id, f"no plan came within {self._options.patience_s:g} s"
-            ) from None
-
-
-def _mark(options: EnvironmentOptions, index: int) -> str:
-    return f"-{index}" if options.count > 1 else ""
-
-
-def _mean(ears: list[Audio]) -> Audio:
-    if len(ears) == 1:
-        return ears[0]
-    return Audio((ears[0].samples + ears[1].samples) / 2, ears[0].sample_rate)
+            await self._hosts[index].leave()
+            await emit(tally.ended(), f"ended{self.options.mark(index)}")
 
 
 def _registry() -> EnvironmentRegistry:

@@ -14,13 +14,17 @@ OPENAL = "libopenal.so.1"
 
 
 def check(environment: str) -> None:
+    """:func:`need_sound` for those of ViZDoom's own ids that have sound."""
+    if "Audio" in environment:
+        need_sound(environment)
+
+
+def need_sound(environment: str) -> None:
     """Refuse an environment with sound where ViZDoom would give silence and say nothing.
 
     Raises :class:`MissingDependency`. Also keeps OpenAL from its effects, with which the version
     that Debian has aborts the game; your own ``ALSOFT_CONF`` stands.
     """
-    if "Audio" not in environment:
-        return
     try:
         ctypes.CDLL(OPENAL)
     except OSError:

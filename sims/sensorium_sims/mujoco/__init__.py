@@ -1,0 +1,1 @@
+"""A table top with cubes to push, in MuJoCo: continuous actions, a camera, words."""
