@@ -29,7 +29,9 @@ def plugins() -> Plugins:
 
 
 def ran(*arguments: str) -> dict[str, Any]:
-    result = CliRunner().invoke(sim, ["run", *arguments, "--json"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        sim, ["run", *arguments, "--json", "--full"], catch_exceptions=False
+    )
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout)
     return found
@@ -99,7 +101,7 @@ def test_train_teaches_evaluates_and_writes_a_card_that_tells(tmp_path: Path) ->
         "--out", str(tmp_path), "--json",
     ]  # fmt: skip
     result = CliRunner().invoke(train, arguments, catch_exceptions=False)
-    found = json.loads(result.stdout)
+    (found,) = json.loads(result.stdout)["levels"]
     assert found["episodes"] == 4
     card = (tmp_path / "policy.md").read_text()
     assert f"sensorium train babyai --level {level} --demos 200 --seed 0" in card

@@ -16,11 +16,15 @@ DOCS = Path(__file__).parents[2] / "docs"
     "page",
     [
         "bus.md",
+        "clip.md",
         "embodied.md",
         "fusion.md",
+        "fusion_networks.md",
         "metrics.md",
+        "planners.md",
         "recording.md",
         "telemetry.md",
+        "training.md",
         "world.md",
     ],
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensorium.errors import BadInput, MissingDependency, ModelError, ModelUnavailable
+from sensorium.errors import BadInput, MissingDependency, ModelError
 from sensorium.workers.model import Model, ModelOptions
 from sensorium_models.store import ModelStore
 from sensorium_models.store.fingerprint import weights_of
@@ -17,10 +18,10 @@ from sensorium_models.store.fingerprint import weights_of
 if TYPE_CHECKING:
     from sensorium_models.policies.babyai import BabyAINetwork
 
-NAME = "babyai-gotolocal"
-WEIGHTS = "babyai-gotolocal.safetensors"
+NAME = "the BabyAI policy"
+BUNDLED = ("babyai-local",)
+"""Names in the model store; each file says which levels it was taught. The last plays any other."""
 VIEW = (7, 7, 3)
-MEMORY = 128
 
 
 class PolicyRequest(TypedDict):
@@ -30,7 +31,9 @@ class PolicyRequest(TypedDict):
     """147 numbers: MiniGrid's 7x7 cells of object, colour and state; None: nothing is seen."""
     mission: str
     memory: NDArray[np.float32] | None
-    """(128,) of the result before; None when an episode begins."""
+    """(M,) of the result before; None when an episode begins."""
+    level: NotRequired[str]
+    """Gymnasium's id of the environment: bundled weights are chosen by it."""
 
 
 class PolicyResult(TypedDict):
@@ -39,47 +42,52 @@ class PolicyResult(TypedDict):
     action: int
     """0 to 6: MiniGrid's left, right, forward, pickup, drop, toggle, done."""
     memory: NDArray[np.float32]
+    policy: str
+    """The weights that decided: a name of the store, or a file."""
+    taught: bool
+    """Whether these were taught the level; also True where nobody can tell."""
 
 
 class BabyAIPolicyOptions(ModelOptions):
     """Which weights."""
 
     weights: str = ""
-    """A .safetensors file that `sensorium train babyai` wrote; the bundled ones, which know
-    BabyAI-GoToLocal-v0, if left out."""
+    """A .safetensors file that `sensorium train babyai` wrote, or the name of bundled weights;
+    if left out, those of the bundled ones that were taught the level."""
 
 
 class BabyAIPolicy(Model[PolicyRequest, PolicyResult]):
     """Chooses the likeliest action; the same request always has the same answer."""
 
     Options = BabyAIPolicyOptions
-    _network: BabyAINetwork | None = None
     _device = "cpu"
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._held: list[_Held] = []
 
     @classmethod
     def weights(cls, options: BabyAIPolicyOptions) -> dict[str, str]:
-        """The sha256 of its file."""
-        return weights_of(options.weights) if options.weights else weights_of(NAME, WEIGHTS)
+        """The sha256 of its files."""
+        if options.weights and options.weights not in BUNDLED:
+            return weights_of(options.weights)
+        names = [options.weights] if options.weights else BUNDLED
+        return {k: v for name in names for k, v in weights_of(name, _file(name)).items()}
 
     def load(self, device: str) -> None:
         """Bring the weights to ``device``; raises ModelUnavailable for what is no such file."""
         try:
-            from safetensors import SafetensorError
-            from safetensors.torch import load_file
-
-            from sensorium_models.policies.babyai import BabyAINetwork
+            from sensorium_models.policies.files import load_network
         except ModuleNotFoundError as error:
             remedy = 'Run: pip install "sensorium[language]"'
-            raise MissingDependency("the BabyAI policy", str(error.name), remedy) from error
+            raise MissingDependency(NAME, str(error.name), remedy) from error
         asked = self.options.weights
-        path = Path(asked).expanduser() if asked else ModelStore().path(NAME, WEIGHTS)
-        network = BabyAINetwork()
-        try:
-            network.load_state_dict(load_file(path))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise ModelUnavailable(NAME, f"{path} holds no weights of it: {reason}") from error
-        self._network, self._device = network.eval().to(device), device
+        held = []
+        for name in [asked] if asked else BUNDLED:
+            path = ModelStore().path(name, _file(name)) if name in BUNDLED else Path(name)
+            network, levels = load_network(path.expanduser())
+            held.append(_Held(name, network.to(device), levels))
+        self._held, self._device = held, device
 
     def warm_up(self) -> None:
         """Have torch prepare its kernels."""
@@ -87,31 +95,64 @@ class BabyAIPolicy(Model[PolicyRequest, PolicyResult]):
 
     def infer(self, batch: Sequence[PolicyRequest]) -> list[PolicyResult]:
         """Decide for each; raises BadInput for a view or memory of another size."""
-        if self._network is None:
+        if not self._held:
             raise ModelError(NAME, "call load() before infer()")
-        if not batch:
-            return []
+        groups: dict[int, list[int]] = {}
+        for row, request in enumerate(batch):
+            groups.setdefault(self._choose(request.get("level", "")), []).append(row)
+        answers: dict[int, PolicyResult] = {}
+        for at, rows in groups.items():
+            found = self._decide(self._held[at], [batch[row] for row in rows])
+            answers |= dict(zip(rows, found, strict=True))
+        return [answers[row] for row in range(len(batch))]
+
+    def _choose(self, level: str) -> int:
+        """The first that was taught the level; the last if none was."""
+        taught = (at for at, held in enumerate(self._held) if level in held.levels)
+        return next(taught, len(self._held) - 1)
+
+    def _decide(self, held: _Held, batch: Sequence[PolicyRequest]) -> list[PolicyResult]:
         import torch
 
         from sensorium_models.policies.babyai import tokens_of
 
+        network = held.network
         views = torch.from_numpy(np.stack([_view(request) for request in batch]))
-        memory = torch.from_numpy(np.stack([_memory(request) for request in batch]))
+        kept = np.stack([_memory(request, network.remembers) for request in batch])
         tokens = tokens_of(request["mission"] for request in batch)
         with torch.inference_mode():
-            queries = self._network.read(tokens.to(self._device))
-            logits, after = self._network(
-                views[:, None].to(self._device), queries, memory[None].to(self._device)
-            )
+            queries = network.read(tokens.to(self._device))
+            memory = torch.from_numpy(kept)[None].to(self._device)
+            logits, after = network(views[:, None].to(self._device), queries, memory)
         actions = logits[:, 0].argmax(-1).tolist()
         memories = after[0].cpu().numpy()
         return [
-            {"action": action, "memory": memories[row].copy()} for row, action in enumerate(actions)
+            {
+                "action": action,
+                "memory": memories[row].copy(),
+                "policy": held.name,
+                "taught": held.knows(batch[row].get("level", "")),
+            }
+            for row, action in enumerate(actions)
         ]
 
     def unload(self) -> None:
-        """Let go of the network."""
-        self._network = None
+        """Let go of the networks."""
+        self._held = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    name: str
+    network: BabyAINetwork
+    levels: tuple[str, ...]
+
+    def knows(self, level: str) -> bool:
+        return not level or not self.levels or level in self.levels
+
+
+def _file(name: str) -> str:
+    return f"{name}.safetensors"
 
 
 def _view(request: PolicyRequest) -> NDArray[np.int64]:
@@ -123,10 +164,10 @@ def _view(request: PolicyRequest) -> NDArray[np.int64]:
     return np.asarray(view).reshape(VIEW).astype(np.int64)
 
 
-def _memory(request: PolicyRequest) -> NDArray[np.float32]:
+def _memory(request: PolicyRequest, size: int) -> NDArray[np.float32]:
     memory = request["memory"]
     if memory is None:
-        return np.zeros(MEMORY, np.float32)
-    if np.shape(memory) != (MEMORY,):
-        raise BadInput(f"the memory of an episode is ({MEMORY},), not {np.shape(memory)}")
+        return np.zeros(size, np.float32)
+    if np.shape(memory) != (size,):
+        raise BadInput(f"the memory of an episode is ({size},), not {np.shape(memory)}")
     return np.asarray(memory, np.float32)

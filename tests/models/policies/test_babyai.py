@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +11,15 @@ import torch
 from safetensors.torch import save_file
 
 from sensorium.errors import BadInput, ModelError, ModelUnavailable
+from sensorium.plugins import load_plugins
+from sensorium_agents.embodied import compose
 from sensorium_models.policies.babyai import ACTIONS, BabyAINetwork, parameters_of, tokens_of
-from sensorium_models.policies.model import NAME, WEIGHTS, BabyAIPolicy, BabyAIPolicyOptions
+from sensorium_models.policies.coaching import play
+from sensorium_models.policies.files import load_network
+from sensorium_models.policies.model import BUNDLED, BabyAIPolicy, BabyAIPolicyOptions
 from sensorium_models.store import ModelStore
+from sensorium_models.store.files import sha256_of
+from sensorium_sims.suite import play as bus_play
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,30 +61,78 @@ def request(seed: int, mission: str = "go to the red ball") -> dict:
     return {"view": view, "mission": mission, "memory": random.random(128, np.float32)}
 
 
+def levels_of(name: str) -> tuple[str, ...]:
+    return load_network(ModelStore().path(name, f"{name}.safetensors"))[1]
+
+
 def test_the_bundled_weights_answer_in_batches_as_one_by_one() -> None:
     model = BabyAIPolicy()
     model.load("cpu")
     model.warm_up()
-    requests = [request(1), request(2, "go to a blue key"), {**request(3), "memory": None}]
+    level = levels_of(BUNDLED[0])[0]
+    requests = [
+        request(1), request(2, "go to a blue key"), {**request(3), "memory": None},
+        {**request(4), "memory": None, "level": level}, {**request(5), "memory": None},
+    ]  # fmt: skip
     together = model.infer(requests)
     for asked, answer in zip(requests, together, strict=True):
         (alone,) = model.infer([asked])
         assert alone["action"] == answer["action"]
         assert np.allclose(alone["memory"], answer["memory"], atol=1e-5)
+    assert together[3]["policy"] == BUNDLED[0]
     assert model.infer([]) == []
-    assert list(BabyAIPolicy.weights(BabyAIPolicyOptions())) == [f"{NAME}/{WEIGHTS}"]
+    files = {f"{name}/{name}.safetensors" for name in BUNDLED}
+    assert set(BabyAIPolicy.weights(BabyAIPolicyOptions())) == files
     model.unload()
     with pytest.raises(ModelError, match="load"):
         model.infer(requests)
 
 
-def test_the_bundled_file_is_what_its_card_says() -> None:
-    path = ModelStore().path(NAME, WEIGHTS)
-    assert path.stat().st_size < 3_000_000
+@pytest.mark.parametrize("name", BUNDLED)
+def test_weights_are_chosen_by_the_level_and_others_are_told_of(name: str) -> None:
+    model = BabyAIPolicy()
+    model.load("cpu")
+    named = BabyAIPolicy(BabyAIPolicyOptions(weights=name))
+    named.load("cpu")
+    for level in levels_of(name):
+        asked = {**request(1), "memory": None, "level": level}
+        (chosen,) = model.infer([asked])
+        assert (chosen["policy"], chosen["taught"]) == (name, True)
+        (own,) = named.infer([asked])
+        assert np.array_equal(own["memory"], chosen["memory"])
+    asked["level"] = "BabyAI-KeyInBox-v0"
+    assert [m.infer([asked])[0]["taught"] for m in (model, named)] == [False, False]
+    assert model.infer([asked])[0]["policy"] == BUNDLED[-1]
+    assert list(BabyAIPolicy.weights(named.options)) == [f"{name}/{name}.safetensors"]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_file_is_what_its_card_says(name: str) -> None:
+    path = ModelStore().path(name, f"{name}.safetensors")
+    assert path.stat().st_size < 2_500_000
     card = path.with_suffix(".md").read_text()
-    (digest,) = BabyAIPolicy.weights(BabyAIPolicyOptions()).values()
+    (digest,) = BabyAIPolicy.weights(BabyAIPolicyOptions(weights=name)).values()
     assert f"`{digest}`" in card
-    assert f"{parameters_of(BabyAINetwork()):,} parameters" in card
+    assert digest == sha256_of(path)
+    network, levels = load_network(path)
+    assert f"{parameters_of(network):,} parameters" in card
+    assert all(f"`{level}`" in card for level in levels)
+
+
+def test_over_the_bus_the_policy_plays_as_in_a_plain_loop() -> None:
+    """Action by action, by the model that the planner asks and by the network itself."""
+    plugins = load_plugins()
+    level = "BabyAI-PutNextLocal-v0"
+    settings = compose("policy", {"id": level, "episodes": 12, "seed": 90}, plugins)
+    on_bus = asyncio.run(bus_play(settings, plugins)).episodes
+    name = next(name for name in BUNDLED if level in levels_of(name))
+    network, _ = load_network(ModelStore().path(name, f"{name}.safetensors"))
+    words = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
+    plain = {
+        episode.seed: (tuple(words[action] for action in episode.done), episode.solved)
+        for episode in play(level, range(90, 102), plugins.environments, network, taught=False)
+    }
+    assert {e.seed: (e.actions, e.success) for e in on_bus} == plain
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""A policy for the arenas in ViZDoom where one has to listen: network, training, card."""
