@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import ray
 
@@ -16,6 +16,14 @@ from sensorium.workers.pool.devices import resolve_device
 from sensorium.workers.pool.faults import describe
 
 REMEMBERED = 4096  # cancelled requests that may still be on their way
+
+MethodT = TypeVar("MethodT", bound=Callable[..., Any])
+
+
+def _control(method: MethodT) -> MethodT:
+    """Answers while the model is at work."""
+    controlling: MethodT = ray.method(concurrency_group="control")(method)
+    return controlling
 
 
 class Host:
@@ -36,12 +44,12 @@ class Host:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a model may raise anything
             self._error = describe(name, error)
 
-    @ray.method(concurrency_group="control")
+    @_control
     def state(self) -> tuple[int, dict[str, Any] | None]:
         """Process id, and the facts of why the model is not up."""
         return os.getpid(), self._error
 
-    @ray.method(concurrency_group="control")
+    @_control
     def cancel(self, request: int) -> None:
         """Nobody waits for that request any more."""
         with self._lock:
