@@ -322,7 +322,7 @@ class RayExecutor(Executor):
                     request.fail(rebuild(hosted.name, what))
         except self._errors.RayActorError as error:
             await self._lost(hosted, copy, batch, error)
-        except Exception as error:  # noqa: BLE001 - what cannot be pickled; what Ray cannot do
+        except Exception as error:  # noqa: BLE001 - what Ray cannot carry or do
             if len(batch) == 1:
                 batch[0].fail(ModelError(hosted.name, f"Ray could not do it: {_words(error)}"))
             else:

@@ -52,6 +52,7 @@ def test_nothing_ever_unpickles() -> None:
     words = ("pickle", "marshal", "shelve", "dill", "allow_pickle=True", "eval(", "exec(")
     for path in Path(sensorium.__file__).parent.rglob("*.py"):
         code = "\n".join(line for line in path.read_text().splitlines() if "unpickles" not in line)
-        code = code.replace("without pickle", "").replace("No pickle", "")
+        for said in ("without pickle", "No pickle", "Ray pickles"):  # what others do, and is told
+            code = code.replace(said, "")
         for word in words:
             assert word not in code, f"{path} holds {word}"
