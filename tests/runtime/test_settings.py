@@ -184,7 +184,7 @@ def test_merging_keeps_all_of_the_upper_and_what_it_does_not_cover(
         (
             {"models": {"m": {"placement": "moon"}}},
             "models.m.placement",
-            "'inline', 'thread' or 'worker'",
+            "'inline', 'thread', 'worker' or 'ray'",
         ),
         ({"models": {"m": {"devise": "cpu"}}}, "models.m.devise", "'device'"),
     ],
