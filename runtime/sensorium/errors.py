@@ -170,7 +170,7 @@ class AgentSilent(SimulationError):
 class RunFailed(SimulationError):
     """A run in another process ended for a reason that no episode can do without.
 
-    ``kind`` is the name of the error there: UnknownName, MissingDependency, ModelUnavailable and others.
+    ``kind`` is the name of the error there, such as UnknownName or ModelUnavailable.
     """
 
     def __init__(self, environment: str, kind: str, text: str) -> None:
