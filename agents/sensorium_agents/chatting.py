@@ -51,6 +51,7 @@ class Chatting:
         self._voice = voice
         self._history: list[Turn] = []
         self._leaving = asyncio.Event()
+        self._answering = False
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "image": self.look,
             "audio": self.listen,
@@ -65,12 +66,14 @@ class Chatting:
     async def run(self) -> None:
         """Chat until the user leaves or the input ends."""
         notes.print("[dim]Type a message, or /help. Ctrl-D leaves.[/]")
-        async with aclosing(_lines()) as lines:
-            async for line in lines:
-                with self._interruptible():
+        with self._interruptible():
+            async with aclosing(_lines()) as lines:
+                async for line in lines:
+                    self._answering = True
                     await self._handle(line.strip())
-                if self._leaving.is_set():
-                    return
+                    self._answering = False
+                    if self._leaving.is_set():
+                        return
 
     async def _handle(self, line: str) -> None:
         try:
@@ -165,16 +168,15 @@ class Chatting:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C stops the answer; a second one cancels us, and so leaves."""
+        """Ctrl-C stops the answer; a second one cancels us, and so leaves, also when the answer has
+        ended meanwhile and the prompt does not yet read keys."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         before = signal.getsignal(signal.SIGINT)
         assert task is not None
-        pressed = 0
 
         def on_interrupt() -> None:
-            nonlocal pressed
-            pressed += 1
-            if pressed == 1:
+            if self._answering:
+                self._answering = False
                 stopping = "the user pressed Ctrl-C"
                 self._talk.session.scope.spawn(
                     self._talk.session.interrupt(stopping), name="interrupt"
@@ -219,7 +221,7 @@ async def _lines() -> AsyncGenerator[str, None]:
     while True:
         try:
             with patch_stdout(raw=True):  # what is printed meanwhile goes above the prompt
-                line = await prompt.prompt_async()
+                line = await prompt.prompt_async(handle_sigint=False)  # Ctrl-C is a key there
         except (EOFError, KeyboardInterrupt):
             return
         yield line

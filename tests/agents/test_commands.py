@@ -241,16 +241,14 @@ def test_a_chat_on_a_terminal(terminal: Callable[..., Terminal], media: Media) -
     assert chat.process.returncode == 0
 
 
-def test_a_second_ctrl_c_leaves_in_the_middle_of_an_answer(
-    terminal: Callable[..., Terminal],
-) -> None:
+def test_a_second_ctrl_c_leaves(terminal: Callable[..., Terminal]) -> None:
     chat = terminal("chat")
     chat.until("you ")
     chat.type("Talk slowly.\r")
     chat.until("on and on, on and on")
     began = time.monotonic()
     chat.type("\x03")
-    chat.until(r"\^C")
+    chat.until("stopped talking")  # two signals at once would be one: the kernel does not count
     chat.type("\x03")
     left = chat.rest()  # its terminal is closed: nobody holds it any more
     assert time.monotonic() - began < 5
