@@ -60,9 +60,7 @@ class SetBack(WallClock):
         await super().sleep_until(min(when + self.back, at_most))
 
 
-@pytest.mark.xfail(
-    reason="a known fault: now and then an event of `yields` comes late", strict=False
-)
+@pytest.mark.xfail(reason="known fault: at times an event comes late", strict=False)
 async def test_a_clock_that_was_set_back(theatre: Any) -> None:
     prepare(theatre, ADVERSARIES["joins"] | ADVERSARIES["times out"] | ADVERSARIES["restarts"])
     await theatre.record(drive, SetBack())
