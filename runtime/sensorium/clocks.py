@@ -47,28 +47,54 @@ class Clock(ABC):
     @asynccontextmanager
     async def timeout(self, seconds: float | None) -> AsyncIterator[None]:
         """Raise TimeoutError when the block takes longer than ``seconds`` on this clock."""
-        async with asyncio.timeout(None) as limit:
-            alarm = None
-            if seconds is not None:
-                loop = asyncio.get_running_loop()
-                due = self.now() + round(seconds * NS_PER_S)
-                ring = self._ring(due, lambda: limit.reschedule(loop.time()))
-                alarm = loop.create_task(ring, name="time limit")
-            try:
+        if seconds is None:
+            yield
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        limit = _Limit(task)
+        ring = self._ring(self.now() + round(seconds * NS_PER_S), limit)
+        alarm = asyncio.get_running_loop().create_task(ring, name="time limit")
+        try:
+            with limit:
                 yield
-            finally:
-                if alarm is not None:
-                    alarm.cancel()
-                    await asyncio.wait([alarm])
+        finally:
+            alarm.cancel()
+            await asyncio.wait([alarm])
 
     def hold(self) -> AbstractContextManager[None]:
         """Virtual time stands still in this block: somebody works where the clock cannot see it,
         in a thread or another process. Real time does not care."""
         return nullcontext()
 
-    async def _ring(self, due: int, call: Callable[[], None]) -> None:
+    async def _ring(self, due: int, limit: _Limit) -> None:
         await self.sleep_until(due)
-        call()
+        limit.expire()
+
+
+class _Limit:
+    """Makes of a task's cancellation a TimeoutError, as :func:`asyncio.timeout` does.
+
+    But it cancels in the very turn of the event loop in which it expires, not in the next one:
+    whoever wakes between the two has lost, in a replay as in the recording.
+    """
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._expired = False
+
+    def expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        mine = self._expired and self._task.uncancel() <= self._cancelling
+        if mine and isinstance(error, asyncio.CancelledError):
+            raise TimeoutError from error
 
 
 class WallClock(Clock):

@@ -187,6 +187,45 @@ async def test_a_time_limit_is_on_the_clock() -> None:
             await clock.sleep(60)
 
 
+async def test_who_wakes_a_turn_after_the_time_limit_has_lost() -> None:
+    clock, answer = VirtualClock(), asyncio.get_running_loop().create_future()
+
+    async def answer_at_once() -> None:
+        await clock.sleep(30)
+        answer.set_result("too late by a turn of the loop")
+
+    async def ask() -> str:
+        async with clock.timeout(30):
+            return str(await answer)
+
+    asking = asyncio.create_task(ask())
+    await tasks_blocked()  # the limit is the first to wake
+    answering = asyncio.create_task(answer_at_once())
+    await tasks_blocked()
+    await clock.advance(30)
+    with pytest.raises(TimeoutError):
+        await asking
+    await asyncio.wait([answering])
+
+
+async def test_only_the_time_limit_that_ends_makes_a_timeout() -> None:
+    clock = VirtualClock()
+
+    async def nested() -> None:
+        async with clock.timeout(30), clock.timeout(60):
+            await asyncio.get_running_loop().create_future()
+
+    stopped, limited = asyncio.create_task(nested()), asyncio.create_task(nested())
+    await tasks_blocked()
+    stopped.cancel()
+    await clock.advance(30)
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    with pytest.raises(TimeoutError):
+        await limited
+    assert limited.cancelling() == 0
+
+
 async def test_a_time_limit_on_the_machines_clock() -> None:
     with pytest.raises(TimeoutError):
         async with WallClock().timeout(0):

@@ -141,8 +141,8 @@ def _event(data: Any, registry: PayloadRegistry) -> AnyEvent:
     if not isinstance(data, dict) or not data.keys() >= _KEYS:
         found = ", ".join(map(str, data)) if isinstance(data, dict) else type(data).__name__
         raise PayloadError(f"an event has the keys {', '.join(sorted(_KEYS))}; found: {found}")
-    if data["v"] != VERSION:
-        raise PayloadError(f"version {data['v']!r} of the event format is not {VERSION}")
+    if type(data["v"]) is not int or data["v"] != VERSION:
+        raise PayloadError(f"version {data['v']!r:.40} of the event format is not {VERSION}")
     if not _is_envelope(data):
         raise PayloadError("the event's envelope has fields of the wrong type")
     try:

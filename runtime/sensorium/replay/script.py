@@ -19,6 +19,7 @@ from sensorium.payloads.system import ComponentEnded
 from sensorium.recording.digest import event_digest
 from sensorium.recording.reader import PassedOver
 from sensorium.replay.floors import Floors
+from sensorium.replay.reads import Reads
 from sensorium.trace import ClockRead, ModelAsked, ModelCall, Sleep, Stopped, Taken, TraceRecord
 
 
@@ -65,8 +66,8 @@ class Role:
     """What it published, in order, as far as it has not been published again."""
     takes: deque[tuple[Turn, Taken]] = field(default_factory=deque)
     """What it took, in order."""
-    reads: deque[tuple[int, int]] = field(default_factory=deque)
-    """Rank, and what its clock told it when it asked."""
+    reads: Reads = field(default_factory=Reads)
+    """What its clock told it."""
     sleeps: dict[int, deque[list[Turn]]] = field(default_factory=lambda: defaultdict(deque))
     """By the time that it slept until, in the order of going to sleep: when it woke, if it did."""
     calls: dict[str, deque[Call]] = field(default_factory=lambda: defaultdict(deque))
@@ -77,8 +78,6 @@ class Role:
     """When the session made it end."""
     over: int | None = None
     """Rank of its end: whatever has its name later is another component."""
-    reached: int = -1
-    """Rank of what it has done last."""
     seen: bool = False
     """Whether the recording has it at all."""
     off: bool = False
@@ -167,7 +166,7 @@ class Script:
                 role.takes.append((turn, record))
                 self._due[rank] = 1
             case ClockRead():
-                role.reads.append((rank, at))
+                role.reads.add(rank, at)
             case Sleep():
                 self._take_in_sleep(role, turn, record)
             case Stopped():

@@ -15,7 +15,7 @@ from sensorium.replay.comparison import Comparison
 from sensorium.replay.models import ReplayedModel
 from sensorium.replay.options import ReplayOptions
 from sensorium.replay.script import Role, Script, Turn
-from sensorium.replay.turns import Turns
+from sensorium.replay.turns import Turns, done
 from sensorium.session.surroundings import Mailbox, Surroundings
 from sensorium.workers.executor import ModelHandle
 
@@ -69,9 +69,8 @@ class _ReplayedClock(Clock):
         reads, virtual = role.reads, turns.clock.now
 
         def now() -> int:
-            while reads and reads[0][0] < role.reached:  # the component once read it more often
-                reads.popleft()
-            return reads.popleft()[1] if reads and not role.off else virtual()
+            told = None if role.off else reads.take(done())
+            return virtual() if told is None else told
 
         self.now = now
         self._turns = turns

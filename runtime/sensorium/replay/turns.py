@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 
 from sensorium.clocks import VirtualClock
 from sensorium.replay.script import Role, Script, Turn
+
+_done: ContextVar[int] = ContextVar("_done", default=-1)
+
+
+def done() -> int:
+    """Rank of what the running task of a component has done last, or of what the task that
+    spawned it had done by then; -1 if nothing."""
+    return _done.get()
 
 
 class Turns:
@@ -52,4 +61,4 @@ class Turns:
         if turn.rank < self._script.length:
             self._script.happened(turn.rank)
         if role is not None:
-            role.reached = max(role.reached, turn.rank)
+            _done.set(turn.rank)

@@ -200,12 +200,13 @@ async def test_unplugged_microphone_is_lost_retried_and_restored(
 ) -> None:
     clock = WatchedClock(START)
     async with running("microphone", {"source": "USB Mic"}, clock) as it:
+        await until(lambda: "it silence watch" in clock.sleeping)  # it has heard nothing yet
         sound.streams[0].hear(np.zeros(512), age_s=0.0)
         await it.next(TOPIC)
         mic = sound.devices.pop()
         if how == "told":
             sound.streams[0].end()
-        else:  # its callbacks just cease
+        else:  # its callbacks just cease, which shows at the second look, in 8 s
             await clock.advance(8.0)
         await clock.wake_source()
         await until(lambda: "it running" in clock.sleeping)

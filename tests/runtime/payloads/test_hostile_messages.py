@@ -164,10 +164,12 @@ def test_errors_say_what_was_wrong() -> None:
     header, _ = unpacked(SAMPLES[2])
     for change, words in (
         ({"v": 2}, "version 2"),
+        ({"v": True}, "version True"),
+        ({"v": msgpack.ExtType(1, msgpack.packb([0, "uint8", [4]]))}, "version array"),
         ({"type": "imag"}, "Did you mean 'image'"),
         ({"topic": "a/#"}, "bad topic 'a/#'"),
         ({"ot": "1"}, "wrong type"),
         ({"fields": {"action_id": "1", "name": "x"}}, "arguments: Field required"),
     ):
         with pytest.raises(PayloadError, match=words):
-            decode([msgpack.packb(header | change)], REGISTRY)
+            decode([msgpack.packb(header | change), b"four"], REGISTRY)
