@@ -187,25 +187,32 @@ async def test_a_time_limit_is_on_the_clock() -> None:
             await clock.sleep(60)
 
 
-async def test_who_wakes_a_turn_after_the_time_limit_has_lost() -> None:
-    clock, answer = VirtualClock(), asyncio.get_running_loop().create_future()
+class ByHand(VirtualClock):
+    """Sleepers wake when the test says so."""
 
-    async def answer_at_once() -> None:
-        await clock.sleep(30)
-        answer.set_result("too late by a turn of the loop")
+    def __init__(self) -> None:
+        super().__init__()
+        self.rings = asyncio.get_running_loop().create_future()
 
-    async def ask() -> str:
+    async def sleep_until(self, when: int, *, background: bool = False) -> None:
+        await self.rings
+
+
+async def test_who_is_to_wake_after_the_time_limit_has_lost_even_in_the_same_turn() -> None:
+    clock, answer = ByHand(), asyncio.get_running_loop().create_future()
+    answers = []
+
+    async def ask() -> None:
         async with clock.timeout(30):
-            return str(await answer)
+            answers.append(await answer)
 
     asking = asyncio.create_task(ask())
-    await tasks_blocked()  # the limit is the first to wake
-    answering = asyncio.create_task(answer_at_once())
     await tasks_blocked()
-    await clock.advance(30)
+    clock.rings.set_result(None)
+    answer.set_result("there, but not taken yet")
     with pytest.raises(TimeoutError):
         await asking
-    await asyncio.wait([answering])
+    assert not answers
 
 
 async def test_only_the_time_limit_that_ends_makes_a_timeout() -> None:
