@@ -68,7 +68,7 @@ def _play(env: Any, words: Vocabulary, policy: MakePolicy, seed: int) -> DirectE
 
 def guessing(env: Any, words: Vocabulary, seed: int) -> Policy:
     """The policy of the planner ``random``."""
-    guesser = Guesser(words.words, seed)
+    guesser = Guesser(words.words, words.numbers, seed)
     return lambda observation, last: words.decode(guesser.guess())
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import enum
+import json
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 from gymnasium import spaces
 
 from sensorium.errors import BadObservation, OutsideActionSpace
+from sensorium_sims.bridge.payloads import NumberSpace
+from sensorium_sims.bridge.planners import Guesser
 from sensorium_sims.bridge.spaces import Splitter, Vocabulary
 
 WORLD = spaces.Dict(
@@ -124,6 +128,34 @@ def test_discrete_spaces_may_start_anywhere() -> None:
     vocabulary = Vocabulary("w", spaces.Discrete(2, start=5), SimpleNamespace())
     assert vocabulary.words == ("5", "6")
     assert vocabulary.decode("6") == 6
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Box(-1, 1, (2, 3), np.float32),
+        spaces.Box(np.float32([-np.inf, 0, -2]), np.float32([np.inf, np.inf, -1])),
+        spaces.Box(3, 5, (4,), np.int64),
+        spaces.MultiBinary(5),
+        spaces.MultiDiscrete([3, 7], start=[1, -2]),
+    ],
+)
+def test_numbers_are_guessed_within_their_limits(space: Any) -> None:
+    vocabulary = Vocabulary("w", space, SimpleNamespace())
+    told = json.loads(json.dumps(asdict(vocabulary.numbers)))  # as it goes over a wire
+    there = NumberSpace(**{key: tuple(v) if isinstance(v, list) else v for key, v in told.items()})
+    first, again, other = (Guesser((), there, seed) for seed in (1, 1, 2))
+    guesses = [first.guess() for _ in range(200)]
+    actions = np.array([vocabulary.decode(guess) for guess in guesses])  # raises outside it
+    assert actions.std(0).min() > 0
+    assert [again.guess() for _ in range(200)] == guesses
+    assert [other.guess() for _ in range(200)] != guesses
+
+
+def test_what_is_neither_words_nor_numbers_is_not_guessed() -> None:
+    vocabulary = Vocabulary("w", spaces.Text(4), SimpleNamespace())
+    assert vocabulary.numbers is None
+    assert Guesser(vocabulary.words, None, 1).guess() == "?"
 
 
 def test_other_actions_are_lists_of_numbers() -> None:

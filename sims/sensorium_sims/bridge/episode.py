@@ -64,7 +64,7 @@ class Episode:
         goal = " ".join(text.text for text in moment.parts.text)
         started = EpisodeStarted(
             tally.environment, tally.index, tally.episode, tally.seed, tally.id, goal,
-            words.words, self._host.space,
+            words.words, self._host.space, words.numbers,
         )  # fmt: skip
         await self._emit(started, "started" + self._mark, originating_time=at)
 

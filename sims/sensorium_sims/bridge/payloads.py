@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sensorium.delivery import EventClass
 from sensorium.payloads.base import Payload, payload
 
 _CONTROL = EventClass.CONTROL
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSpace:
+    """Actions that are arrays of numbers."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    """numpy's name."""
+    low: tuple[float | None, ...]
+    """The least value of each number, the array in C order; None where there is none."""
+    high: tuple[float | None, ...]
+    """The greatest value, inclusive."""
 
 
 @payload("sim.episode_started", event_class=_CONTROL)
@@ -26,6 +41,8 @@ class EpisodeStarted(Payload):
     """The words that a plan may hold; none where steps are JSON lists of numbers."""
     space: str
     """The action space as Gymnasium writes it."""
+    numbers: NumberSpace | None = None
+    """What the lists hold, where steps are JSON lists of numbers."""
 
 
 @payload("sim.observed", event_class=_CONTROL)

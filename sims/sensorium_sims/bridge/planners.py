@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -14,13 +15,15 @@ from sensorium.events import Event
 from sensorium.payloads.acting import Plan, State
 from sensorium.payloads.media import Audio
 from sensorium_sims.avworld.oracle import BearingFollower
-from sensorium_sims.bridge.payloads import Advice, EpisodeStarted, Observed
+from sensorium_sims.bridge.payloads import Advice, EpisodeStarted, NumberSpace, Observed
+from sensorium_sims.bridge.spaces import box
 
 
 class RandomPlanner(Planner):
     """Guesses, the same guesses for the same seed of an episode.
 
-    For environments with named actions; others need numbers that it cannot make up.
+    Named actions are equally likely. Numbers are drawn as Gymnasium does: evenly between their
+    limits, and where there are none from a normal or an exponential distribution.
     """
 
     takes: ClassVar[Mapping[str, Input]] = {
@@ -38,21 +41,27 @@ class RandomPlanner(Planner):
         told = event.payload
         key = told.environment, told.index
         if isinstance(told, EpisodeStarted):
-            self._guessers[key] = Guesser(told.actions, told.seed)
+            self._guessers[key] = Guesser(told.actions, told.numbers, told.seed)
         elif not told.final and key in self._guessers:
             step = self._guessers[key].guess()
             await emit(Plan("guess", (step,)), topic=f"plan/{told.environment}/{told.index}")
 
 
 class Guesser:
-    """Uniform over the words of an episode."""
+    """Guesses the steps of an episode."""
 
-    def __init__(self, words: tuple[str, ...], seed: int) -> None:
+    def __init__(self, words: tuple[str, ...], numbers: NumberSpace | None, seed: int) -> None:
         self._words = words or ("?",)
         self._random = random.Random(f"guess {seed}")
+        self._box = None if numbers is None else box(numbers)
+        if self._box is not None:
+            self._box.seed(self._random.getrandbits(32))
 
     def guess(self) -> str:
-        """The next word; "?" where there is none, which no environment knows."""
+        """The next step; "?" where the actions are neither words nor numbers, which no
+        environment knows."""
+        if self._box is not None:
+            return json.dumps(self._box.sample().tolist())
         return self._random.choice(self._words)
 
 

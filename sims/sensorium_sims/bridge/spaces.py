@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sensorium.errors import BadObservation, OutsideActionSpace, PayloadError
 from sensorium.payloads.acting import Observation, State
 from sensorium.payloads.media import Audio, Image, Text
+from sensorium_sims.bridge.payloads import NumberSpace
 
 Part = Literal["camera", "audio", "text", "array", "number"]
 SMALLEST_PICTURE = 16
@@ -153,16 +154,17 @@ class Vocabulary:
         self._environment = environment
         self._space = space
         self.words: tuple[str, ...] = ()
+        self.numbers = _numbers(space)
         self._first = 0
         if isinstance(space, spaces.Discrete):
             self.words = _names(unwrapped, int(space.n), int(space.start))
             self._first = int(space.start)
-        self._numbers = {word: self._first + n for n, word in enumerate(self.words)}
+        self._by_word = {word: self._first + n for n, word in enumerate(self.words)}
 
     def decode(self, step: str) -> Any:
         """The action of one step of a plan. Raises :class:`OutsideActionSpace`."""
         if self.words:
-            number = self._numbers.get(step)
+            number = self._by_word.get(step)
             if number is None:
                 listed = ", ".join(self.words)
                 raise OutsideActionSpace(
@@ -184,6 +186,40 @@ class Vocabulary:
         if self.words:
             return self.words[int(action) - self._first]
         return json.dumps(np.asarray(action).tolist())
+
+
+def _numbers(space: spaces.Space[Any]) -> NumberSpace | None:
+    """What a space of arrays is; None for others."""
+    low: Any
+    high: Any
+    match space:
+        case spaces.Box():
+            low, high = space.low, space.high
+        case spaces.MultiBinary():
+            low, high = np.zeros(space.shape), np.ones(space.shape)
+        case spaces.MultiDiscrete():
+            low, high = space.start, space.start + space.nvec - 1
+        case _:
+            return None
+    return NumberSpace(tuple(map(int, low.shape)), str(space.dtype), _bounds(low), _bounds(high))
+
+
+def _bounds(limit: NDArray[Any]) -> tuple[float | None, ...]:
+    return tuple(x if np.isfinite(x) else None for x in np.ravel(limit).tolist())
+
+
+def box(numbers: NumberSpace) -> spaces.Box:
+    """The box that ``numbers`` describes."""
+
+    def limits(given: tuple[float | None, ...], none: float) -> NDArray[Any]:
+        values = [none if x is None else x for x in given]
+        return np.array(values, numbers.dtype).reshape(numbers.shape)
+
+    return spaces.Box(
+        limits(numbers.low, -np.inf),
+        limits(numbers.high, np.inf),
+        dtype=np.dtype(numbers.dtype).type,
+    )
 
 
 def _names(unwrapped: Any, count: int, start: int) -> tuple[str, ...]:

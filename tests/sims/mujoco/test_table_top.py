@@ -14,7 +14,7 @@ from gymnasium.utils.env_checker import check_env
 
 from sensorium.errors import BadInput, MissingDependency
 from sensorium_agents.embodied import compose
-from sensorium_sims.direct import expert_of, run_direct
+from sensorium_sims.direct import expert_of, guessing, run_direct
 from sensorium_sims.mujoco.env import ID, TableTop, TableTopExpert
 from sensorium_sims.mujoco.pushing import Pusher
 from sensorium_sims.suite import Played, play
@@ -59,6 +59,14 @@ async def test_the_oracle_over_the_bus_does_as_in_a_plain_loop(plugins: Plugins)
         (e.seed, e.actions, e.rewards) for e in plain
     ]
     assert all(0 < e.figures["shortest_path"] <= e.figures["path_length"] + 0.01 for e in over_bus)
+
+
+async def test_guesses_over_the_bus_are_those_of_a_plain_loop(plugins: Plugins) -> None:
+    over_bus = (await played(plugins, "random", episodes=2, seed=9, max_steps=30)).episodes
+    registry = plugins.environments
+    plain = run_direct(ID, guessing, episodes=2, seed=9, registry=registry)
+    assert [e.steps for e in over_bus] == [30, 30]
+    assert [e.actions for e in over_bus] == [e.actions[:30] for e in plain]
 
 
 async def test_by_sight_alone_cubes_are_pushed_home(plugins: Plugins) -> None:
