@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +62,7 @@ class Game:
             game.set_audio_sampling_rate(vizdoom.SamplingRate.SR_11025)
             game.set_audio_buffer_size(SKIP)
         game.add_game_args(f"-savedir {folder}")
+        _tether(game, folder)
         try:
             game.init()
         except BaseException:
@@ -123,3 +126,16 @@ class Game:
         if not there:
             raise RuntimeError(f"ViZDoom did not put {name} at {place}")
         return min(there, key=lambda at: math.dist(at, place))
+
+
+def _tether(game: vizdoom.DoomGame, folder: Path) -> None:
+    """Let the game's process end with ours, however ours ends: a killed one cannot close it."""
+    setpriv = shutil.which("setpriv")  # of util-linux
+    if setpriv is None:
+        return
+    engine = Path(vizdoom.__file__).parent / "vizdoom"
+    start = folder / "vizdoom"
+    command = shlex.join([setpriv, "--pdeathsig", "KILL", str(engine)])
+    start.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    start.chmod(0o700)
+    game.set_vizdoom_path(str(start))

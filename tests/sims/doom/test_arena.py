@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
+import psutil
 import pytest
 from gymnasium.utils.env_checker import check_env
 from vizdoom import ViZDoomErrorException, ViZDoomUnexpectedExitException
@@ -154,6 +158,24 @@ def test_a_game_that_is_killed_leaves_nothing(arena: DoomArena, monkeypatch: Any
     assert children() == before
     assert list(folder.iterdir()) == []
     assert arena.reset(seed=0)[0]["camera"].any()  # a fresh one
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs util-linux's setpriv")
+def test_the_game_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    made()
+    play = "from sensorium_sims.doom.game import Game; game = Game(sound=False)"
+    wait = "print('runs', flush=True); input()"
+    command = [sys.executable, "-c", f"{play}; {wait}"]
+    own = {**os.environ, "TMPDIR": str(tmp_path)}  # a killed process leaves its folder
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=own) as player:
+        assert player.stdout is not None
+        assert player.stdout.readline() == b"runs\n"
+        (game,) = psutil.Process(player.pid).children()
+        assert game.is_running()
+        player.kill()
+    _, alive = psutil.wait_procs([game], timeout=5)
+    assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
 
 
 def children() -> set[int]:
