@@ -10,6 +10,7 @@ _COMMANDS = {
     "run": ("run:run", "Run the agent on live sensors, or on the bundled scene without any."),
     "chat": ("chat:chat", "Talk with the agent in the terminal; show it pictures and sounds."),
     "ask": ("ask:ask", "One question, one answer; with pictures and recordings; as JSON."),
+    "generate": ("generate:generate", "A picture from a prompt, or a part of one drawn anew."),
     "sim": ("sim:sim", "Environments, and agents in them."),
     "train": ("train:train", "Teach a system: policies, fusion networks and others."),
     "evaluate": ("evaluate:evaluate", "Say how well a system does, beside its controls."),

@@ -22,6 +22,7 @@ FILE = "settings.toml"
 RESTART = ErrorAction.RESTART
 LOOKING = ("object_detection", "image_classes", "faces")
 STAYS_S = 86_400.0  # seconds that a picture which was shown counts as in view
+READING_S = 90.0  # seconds that a question waits for reading: nobody speaks meanwhile
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -72,7 +73,7 @@ def fed_by_hand(settings: Settings, plugins: Plugins) -> Layer:
         (("voice_activity",), {"takes": {"audio": {"policy": "block(256)"}}}),
         (("turns",), {"options": {"answer_speech": False}}),
         (LOOKING, {"takes": {"image": {"policy": "latest"}}}),
-        (("world",), {"options": {"forget_s": STAYS_S}}),
+        (("world",), {"options": {"forget_s": STAYS_S, "wait_s": READING_S}}),
         (("chat",), {"options": {"in_view_s": STAYS_S}}),
     )
     for uses, change in changes:

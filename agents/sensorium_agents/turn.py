@@ -24,6 +24,7 @@ from sensorium.payloads import (
     UserTurn,
     Utterance,
 )
+from sensorium_models.language.questions import asks_page
 
 WATCHED = ("chat/+", "reply/+", "speech/+", "system/component_failed", "system/interrupted")
 
@@ -54,7 +55,16 @@ class Turn:
         return [
             {"label": p.text, "score": round(p.score, 3), "box": [round(x, 1) for x in p.box]}
             for p in self.percepts
-            if p.box is not None
+            if p.box is not None and p.kind != "answer"
+        ]
+
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        """What pages in view say to the question, with its place, as JSON values."""
+        return [
+            {"text": p.text, "score": round(p.score, 3), "box": [round(x, 1) for x in p.box]}
+            for p in self.percepts
+            if p.kind == "answer" and p.text and p.box is not None and asks_page(self.question)
         ]
 
     @property

@@ -27,6 +27,8 @@ _PERCEIVERS = {
     "object_detection": "perception.detection:ObjectDetection",
     "faces": "perception.detection:Faces",
     "ocr": "perception.ocr:Ocr",
+    "documents": "perception.documents:Documents",
+    "lips": "perception.lips:Lips",
     "clip": "perception.clip:Clip",
     "text_embedding": "perception.text_embedding:TextEmbedding",
     "monitor": "embodied.monitoring:Monitor",
@@ -37,9 +39,12 @@ _FUSERS = {
     "join": "fusion.join:JoinTopics",
     "fusion_network": "fusion.network:FusionNetwork",
     "senses": "embodied.senses:SensesFuser",
+    "audio_visual_speech": "perception.audio_visual_speech:AudioVisualSpeech",
 }
 _PLANNERS = {
+    "video_chat": "planning.video:VideoChat",
     "chat": "planning.chat:Chat",
+    "draw_on_request": "generation.planner:DrawOnRequest",
     "follow_sound": "embodied.planners:FollowSound",
     "push_by_sight": "embodied.continuous:PushBySight",
     "listener": "embodied.doom:Listener",
@@ -58,6 +63,7 @@ _SIM_ACTUATORS = {"environment_actuator": "bridge.actuator:EnvironmentActuator"}
 _ACTUATORS = {
     "text_out": "action.text_out:TextOut",
     "speech": "action.speech:Speech",
+    "draw": "generation.actuator:Draw",
     "mqtt_actuator": "bridges.mqtt_actuator:MqttActuator",
 }
 _SINKS = {"mqtt_out": "bridges.mqtt_out:MqttOut"}
@@ -70,7 +76,11 @@ _MODELS = {
     "face_detection": "vision.blazeface:FaceDetector",
     "ocr": "vision.ocr:TextReader",
     "text_embedding": "text.embedding:TextEmbedding",
+    "audio_visual_speech": "audio_visual_speech.model:AudioVisualSpeechModel",
+    "documents": "documents.model:Documents",
     "clip": "clip.model:Clip",
+    "video_language": "video_language.model:VideoModel",
+    "text_to_image": "diffusion.model:TextToImage",
     "fusion_network": "fusion_networks.model:FusionModel",
     "babyai_policy": "policies.model:BabyAIPolicy",
     "doom_policy": "policies.doom.model:DoomPolicy",

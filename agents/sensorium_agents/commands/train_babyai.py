@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MODEL = "babyai_policy"
 COUNT = click.IntRange(1, 500_000)
+VARIATIONS = click.Choice(["colours", "things", "mirror"])
 
 
 @click.command("babyai")
@@ -25,7 +26,7 @@ COUNT = click.IntRange(1, 500_000)
     "--level",
     "levels",
     multiple=True,
-    metavar="ID[=DEMOS]",
+    metavar="ID[=DEMOS[+COACHED]]",
     help="What to teach; several make one policy.  [default: BabyAI-GoToLocal-v0]",
 )
 @click.option(
@@ -68,6 +69,13 @@ COUNT = click.IntRange(1, 500_000)
     type=click.IntRange(1, 50_000),
     help="Episodes a level of each round.",
 )
+@click.option(
+    "--vary",
+    multiple=True,
+    type=VARIATIONS,
+    help="Learn from each episode with colours exchanged, with keys, balls and boxes exchanged (not"
+    " where keys open doors), or mirrored, at random each time; several may be given.",
+)
 @click.option("--round-passes", default=3.0, show_default=True, help="Over all there is by then.")
 @click.option(
     "--memory",
@@ -101,7 +109,7 @@ def command(levels: tuple[str, ...], out: Path | None, as_json: bool, **numbers:
     Demonstrations are kept in shards and used again. A run that was stopped goes on where it was
     when the same command is given again. OUT then holds policy.safetensors and policy.md.
     """
-    asked = _levels(levels or ("BabyAI-GoToLocal-v0",), numbers["demos"])
+    asked, coached = _levels(levels or ("BabyAI-GoToLocal-v0",), numbers["demos"])
     if numbers["minutes"] is not None and numbers["minutes"] <= 0:
         raise BadInput(f"--minutes is above 0, not {numbers['minutes']:g}")
     folder = out or Path("trained") / "+".join(asked).replace("/", "-")
@@ -113,9 +121,10 @@ def command(levels: tuple[str, ...], out: Path | None, as_json: bool, **numbers:
 
         course = Course(
             levels=asked,
+            coached_in=coached,
             **{name: numbers[name] for name in (
                 "seed", "demo_seed", "passes", "minutes", "memory", "rounds", "coached",
-                "round_passes", "start",
+                "round_passes", "start", "vary",
             )},
         )  # fmt: skip
         taught = teach(
@@ -130,23 +139,35 @@ def command(levels: tuple[str, ...], out: Path | None, as_json: bool, **numbers:
     say(_result(taught, found, folder), as_json, _in_words)
 
 
-def _levels(given: tuple[str, ...], demos: int) -> dict[str, int]:
+def _levels(given: tuple[str, ...], demos: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Demonstrations of each level, and coached episodes of those that say how many."""
     levels: dict[str, int] = {}
+    coached: dict[str, int] = {}
     for text in given:
-        level, equals, count = text.partition("=")
-        if equals and not (count.isdigit() and int(count)):
-            raise BadInput(f"--level {text!r}: after = stands a number of demonstrations")
+        level, equals, numbers = text.partition("=")
+        count, plus, more = numbers.partition("+")
+        if any(
+            there and not (n.isdigit() and int(n)) for there, n in ((equals, count), (plus, more))
+        ):
+            raise BadInput(
+                f"--level {text!r}: after = stands a number of demonstrations, and after + one of"
+                " coached episodes a round"
+            )
         if level in levels:
             raise BadInput(f"--level {level} was given twice")
         levels[level] = int(count) if equals else demos
-    return levels
+        if plus:
+            coached[level] = int(more)
+    return levels, coached
 
 
 def _command(course: Course, numbers: Mapping[str, Any]) -> str:
     """What gives the same weights again; where it is kept and how fast changes nothing."""
     parts = ["sensorium train babyai"]
-    alike = len(set(course.levels.values())) == 1
-    parts += [f"--level {level}" + ("" if alike else f"={n}") for level, n in course.levels.items()]
+    alike = len(set(course.levels.values())) == 1 and not course.coached_in
+    for level, n in course.levels.items():
+        more = f"+{course.coached_in[level]}" if level in course.coached_in else ""
+        parts.append(f"--level {level}" + ("" if alike else f"={n}{more}"))
     if alike:
         parts.append(f"--demos {next(iter(course.levels.values()))}")
     parts.append(f"--seed {course.seed}")
@@ -155,6 +176,7 @@ def _command(course: Course, numbers: Mapping[str, Any]) -> str:
                  "episodes"):  # fmt: skip
         if numbers[name] not in (None, options[name].default):
             parts.append(f"--{name.replace('_', '-')} {numbers[name]:g}")
+    parts += [f"--vary {name}" for name in course.vary]
     if course.start is not None:
         parts.append(f"--start {course.start}")
     return " ".join(parts)

@@ -12,9 +12,9 @@ from sensorium.errors import BadInput
 
 from .lexicon import counted, display, generals, listed, normal, singular, with_article
 
-Kind = Literal["seen", "face", "class", "heard", "read"]
+Kind = Literal["seen", "face", "class", "heard", "read", "answer"]
 
-FLOOR = {"seen": 0.35, "face": 0.35, "class": 0.2, "heard": 0.0, "read": 0.3}
+FLOOR = {"seen": 0.35, "face": 0.35, "class": 0.2, "heard": 0.0, "read": 0.3, "answer": 0.0}
 """Scores below these are not facts: the detector's false boxes lie mostly under 0.35."""
 SURE = 0.6
 """From this score on a thing is stated; below it, it is "probably" there."""
@@ -27,7 +27,8 @@ _SPOKEN = ("cat", "dog", "bird")  # said before a breed: "a cat, probably a tabb
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One percept. ``text`` is a label (seen, class), a name (face) or words (heard, read).
+    """One percept. ``text`` is a label (seen, class), a name (face) or words (heard, read,
+    answer: those on a page that answer a question about it; none if the page has no answer).
 
     ``score`` 0-1, ``age_s`` seconds since the light or sound arrived, ``count`` how many alike,
     ``source`` the sensor. Facts of kind ``class`` are alternatives for one picture.
@@ -118,6 +119,13 @@ def quote(facts: Iterable[Fact], kind: Kind) -> str:
     if len(text) <= QUOTE_CHARS:
         return text
     return text[:QUOTE_CHARS].rsplit(" ", 1)[0] + " ..."
+
+
+def page_answer(facts: Iterable[Fact]) -> str | None:
+    """The words on a page in view that answer; "" if it holds no answer, None if there is none."""
+    found = [f for f in facts if f.kind == "answer"]
+    best = max(found, key=lambda f: (bool(f.text), f.score), default=None)
+    return None if best is None else best.text
 
 
 def age(seconds: float) -> str:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from .checker import QUOTE_MARKS, Sentence
-from .facts import Fact, Scene
+from .facts import Fact, Scene, page_answer
 from .lexicon import singular, visible_nouns, word_set
-from .questions import Question, is_scene_question, parse_question
+from .questions import Question, asks_page, is_scene_question, parse_question
 from .realise import answer, realise
 
 UNSURE = "I am not sure."
@@ -67,12 +67,13 @@ class GroundingGuard:
     ) -> None:
         self.question, self.facts = question, list(facts)
         self._scene = Scene(facts)
-        self.strict = is_scene_question(question, in_view=not self._scene.empty)
+        self._page = page_answer(facts) is not None and asks_page(question)
+        self.strict = self._page or is_scene_question(question, in_view=not self._scene.empty)
         self.done = False
         self._asked = parse_question(question) if self.strict else _ANY
         self._left, self._patience = max_sentences, patience
         self._told: set[str] | None = None
-        self._opens, self._rest = opens and self.strict, ""
+        self._opens, self._rest = (opens and self.strict) or self._page, ""
         self._buffer, self._released = "", ""
         self._sentence_open, self._checking = False, self.strict
         self._start_sentence()
@@ -91,7 +92,7 @@ class GroundingGuard:
         self._tell(opening)
         self._released = f"{opening} "
         self._left -= 1
-        if self._left <= 0:
+        if self._left <= 0 or self._page:  # to what a page says a model has nothing to add
             self.done, self._rest = True, ""
         return self._released
 

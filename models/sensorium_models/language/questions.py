@@ -34,6 +34,27 @@ _READ = re.compile(
     rf"\bwhat can you read\b",
     re.IGNORECASE,
 )
+_FIELD = (
+    r"(?:(?:grand |net |sub ?|in(?:voice)? )?total(?: amount| due)?|amount(?: due| to pay)?|"
+    r"subtotal|net amount|"
+    r"sum|vat|(?:sales )?tax|due date|deadline|invoice (?:no\.?|number|date|#|total)|"
+    r"issued|due|payable by|(?:issue )?date(?: of birth| of issue)?|customer|client|bill to|"
+    r"billed to|(?:full )?name|applicant|birthday|street|(?:e-?mail )?address|town|city|postcode|"
+    r"(?:tele)?phone(?: number)?|e-?mail|employer|reference(?: number)?|signed on|signature date|"
+    r"title of the (?:page|document|form))"
+)
+_PAPER = r"(?:page|invoice|form|bill|receipt|document|table|paper|letter|contract)"
+_PAGE = re.compile(
+    rf"\b(?:what|who|when|which)(?: is|'s| was| are) (?:the |it )?{_FIELD}"
+    rf"(?: (?:on|of|in) (?:the|this|that) {_PAPER})?\W*$|"
+    r"\bwhat(?: is|'s| are| was) the (?:price|amount|cost|qty|quantity|\d{4}) (?:of|for) |"
+    r"\bhow much (?:is|was) the (?:total|tax|vat|bill|invoice|subtotal)\b|"
+    r"\bhow much (?:do|must|should) (?:i|we) (?:have to )?(?:pay|owe)\W*$|"
+    r"\bwhen (?:is|was|must) (?:it|this|the (?:invoice|bill|payment)) (?:be )?"
+    r"(?:due|paid|issued|dated|signed)\b|"
+    rf"\b(?:what|who|when|which|how much|how many|where)\b.*\b(?:on|in|of|by|does|is) "
+    rf"(?:the|this|that) {_PAPER}\b(?! say| read)",
+)
 _PAST_READING = re.compile(r"\b(?:have|had|has|did|do|does) (?:you|i|he|she|they) (?:ever )?read\b")
 _MADE = re.compile(
     r"\b(?:draw|paint|make|take|generate|create|write|imagine|produce|sketch|send)\b.*"
@@ -115,6 +136,18 @@ def asks_to_read(text: str) -> bool:
     """Whether ``text`` asks for what is written in view ("read this", "what does it say?")."""
     low = _low(text)
     return bool(_READ.search(low)) and not _PAST_READING.search(low)
+
+
+def asks_page(text: str) -> bool:
+    """Whether ``text`` asks for what a page says: a field of an invoice or a form, a table's cell.
+
+    "What is the total?", "when is it due?", "what is the price of the desk lamp?", and whatever
+    ends in "on this page".
+    """
+    low = _low(text)
+    if _MADE.search(low) or asks_to_read(low) or _SCENE.search(low):
+        return False
+    return bool(_PAGE.search(low))
 
 
 def is_scene_question(text: str, *, in_view: bool = False) -> bool:

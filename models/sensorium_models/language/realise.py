@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from .facts import FACE_NAMES, NOW_S, SURE, Fact, Scene, beside, impression, listing, quote
+from .facts import (
+    FACE_NAMES,
+    NOW_S,
+    SURE,
+    Fact,
+    Scene,
+    beside,
+    impression,
+    listing,
+    page_answer,
+    quote,
+)
 from .lexicon import counted, plural, with_article
-from .questions import Question, parse_question
+from .questions import Question, asks_page, parse_question
 
 NOTHING = "I see nothing I can name."
 _FINER = {"man", "woman", "child", "boy", "girl", "kid", "baby"}  # a person, more than we know
@@ -19,6 +31,9 @@ def realise(question: str, facts: Sequence[Fact]) -> str:
 
 def answer(question: str, facts: Sequence[Fact]) -> tuple[str, str]:
     """:func:`realise` in two: the sentence that answers, and what may be added to it (or "")."""
+    said = page_answer(facts)
+    if said is not None and asks_page(question):
+        return _page(question, said), ""
     scene = Scene(facts)
     asked = parse_question(question)
     answers = {
@@ -33,6 +48,20 @@ def answer(question: str, facts: Sequence[Fact]) -> tuple[str, str]:
     found = answers.get(asked.ask)
     opening, *rest = found(scene, asked) if found else _what(scene)
     return opening, " ".join(rest)
+
+
+_ASKED_FOR = re.compile(r"^what(?: is|'s| was) (?P<x>the [^?]+?)\W*$", re.IGNORECASE)
+
+
+def _page(question: str, said: str) -> str:
+    """ "The total is 1,301.35." """
+    if not said:
+        return "I cannot find that on the page."
+    named = _ASKED_FOR.match(" ".join(question.replace("\u2019", "'").split()))
+    if named is None:
+        return f"The page says: {said}."
+    subject = named["x"]
+    return f"{subject[0].upper()}{subject[1:]} is {said}."
 
 
 def _what(scene: Scene) -> list[str]:

@@ -52,7 +52,8 @@ class Episodes(NamedTuple):
     cells: Tensor
     """(F, 49): which of ``kinds`` each cell in view is."""
     kinds: Tensor
-    """(K, 3): the object, colour and state of each kind of cell that occurs."""
+    """(K, 3): the object, colour and state of each kind of cell that occurs; or (N, K, 3), where
+    they are others in each episode."""
     episode: Tensor
     """(F,) the row in ``tokens`` that a frame belongs to."""
     step: Tensor
@@ -113,7 +114,7 @@ class BabyAINetwork(nn.Module):
 
         How well words match a kind of cell is worked out once an episode, not once a cell.
         """
-        many, kinds = len(episodes.tokens), len(episodes.kinds)
+        many, kinds = len(episodes.tokens), episodes.kinds.shape[-2]
         cells = self._cells(episodes.kinds).expand(many, -1, -1)  # (N, K, 32)
         table = self._matches(cells, self.read(episodes.tokens))  # (N, K, 22)
         rows = episodes.cells + kinds * episodes.episode[:, None]  # (F, 49)

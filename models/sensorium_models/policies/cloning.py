@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,7 @@ def clone(
     memory: int = MEMORY,
     rate: float = LEARNING_RATE,
     start: Path | None = None,
+    vary: Collection[str] = (),
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Fitted:
     """Learn from the demonstrations of one or several levels, ``passes`` times over them all.
@@ -41,14 +42,15 @@ def clone(
     The learning rate falls as half a cosine from ``rate``. A run that was stopped or killed goes on
     from its last checkpoint in ``folder``, and ends with the same weights. With ``minutes`` of
     processor time it ends with whichever comes first, its learning rate spent; two such runs are
-    then not the same to the last bit. ``start`` is a file of weights to begin with.
+    then not the same to the last bit. ``start`` is a file of weights to begin with; ``vary`` is
+    how episodes are shown otherwise than they were (:mod:`.varying`).
 
     Raises :class:`BadInput` for fewer than 2 episodes of a level, and what
     :func:`sensorium_models.training.fit` raises.
     """
     if passes <= 0:
         raise BadInput(f"passes is above 0, not {passes:g}")
-    task = Cloning(shown, seed=seed, memory=memory, start=start)
+    task = Cloning(shown, seed=seed, memory=memory, start=start, vary=vary)
     steps = max(1, math.ceil(len(task.learnt) * passes / BATCH))
     plan = Plan(
         steps=steps, minutes=minutes, batch=BATCH, learning_rate=rate, last_rate=LAST_RATE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from sensorium_models.policies.babyai import (
 )
 from sensorium_models.policies.demonstrations import Demonstrations, offsets
 from sensorium_models.policies.files import load_network
+from sensorium_models.policies.varying import check_variations, varied
 from sensorium_models.store.files import sha256_of
 from sensorium_models.training import Draw, Passes
 
@@ -72,8 +73,9 @@ class Cloning:
     """A task for :func:`sensorium_models.training.fit`: do in each state what the expert did.
 
     ``shown`` are the demonstrations by name of their level; what is held back is measured for each.
-    With ``start`` training goes on from the weights in that file. Raises :class:`BadInput` for
-    fewer than 2 episodes of a level and for weights of another size of memory.
+    With ``start`` training goes on from the weights in that file. Episodes are learnt from ``vary``
+    (:data:`~.varying.VARIATIONS`), and measured as they were. Raises :class:`BadInput` for fewer
+    than 2 episodes of a level and for weights of another size of memory.
     """
 
     score = "agreement"
@@ -86,17 +88,21 @@ class Cloning:
         seed: int,
         memory: int,
         start: Path | None = None,
+        vary: Collection[str] = (),
     ) -> None:
         for level, demonstrations in shown.items():
             if len(demonstrations) < 2:
                 raise BadInput(f"cloning needs 2 episodes or more; {level} has fewer")
-        self._memory, self._start = memory, None
+        check_variations(vary)
+        self._memory, self._start, self._vary = memory, None, frozenset(vary)
         if start is not None:
             network, _ = load_network(start)
             if network.remembers != memory:
                 raise BadInput(f"{start} has a memory of {network.remembers}, not of {memory}")
             self._start = network.state_dict()
             self.name = f"babyai from {sha256_of(start)[:12]}"
+        if vary:
+            self.name += f", varied by {', '.join(sorted(self._vary))}"
         sets = list(shown.values())
         self.lengths = np.concatenate([each.lengths for each in sets])
         self._begins = offsets(self.lengths)
@@ -130,7 +136,8 @@ class Cloning:
 
     def batch(self, draw: Draw) -> Lesson:
         """Whole episodes."""
-        return self.take(draw.rows)
+        lesson = self.take(draw.rows)
+        return varied(lesson, self._vary, draw.rng()) if self._vary else lesson
 
     def losses(self, network: BabyAINetwork, batch: Lesson) -> dict[str, Tensor]:
         """Cross-entropy in nats an action."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sensorium_models.policies.babyai import BabyAINetwork
 
 NAME = "the BabyAI policy"
-BUNDLED = ("babyai-local",)
+BUNDLED = ("babyai-goto", "babyai-local")
 """Names in the model store; each file says which levels it was taught. The last plays any other."""
 VIEW = (7, 7, 3)
 

@@ -50,9 +50,13 @@ def data_of(course: Course, rounds: Sequence[Round]) -> str:
         f" would have done (DAgger); after {course.patience} steps against its advice the bot ended"
         " the episode itself."
     )  # fmt: skip
+    varied = "" if not course.vary else (
+        f" Each time that an episode was learnt from it was varied at random"
+        f" ({', '.join(course.vary)}; see `sensorium_models.policies.varying`)."
+    )  # fmt: skip
     lines = [
         f"Made by the program itself: no person's data is in them. BabyAI's bot showed episodes"
-        f" with environment seeds from {seed + 1},000,000 on.{played}",
+        f" with environment seeds from {seed + 1},000,000 on.{played}{varied}",
         "",
         "| level | episodes | steps | played by | solved | helped | bot stuck | left out | CPU s |",
         "|---|---|---|---|---|---|---|---|---|",

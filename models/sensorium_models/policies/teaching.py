@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +15,7 @@ from sensorium_models.policies.coaching import PATIENCE
 from sensorium_models.policies.crew import gather
 from sensorium_models.policies.demonstrations import SEEDS, Demonstrations, joined
 from sensorium_models.policies.files import save_network
+from sensorium_models.policies.varying import check_variations
 from sensorium_models.training import Fitted, Progress
 
 POLICY = "policy.safetensors"
@@ -38,18 +39,26 @@ class Course:
     rounds: int = 0
     """With the teacher at its side (DAgger)."""
     coached: int = 2_000
-    """Episodes a level of each round."""
+    """Episodes a level of each round,"""
+    coached_in: dict[str, int] = field(default_factory=dict)
+    """and of those levels that have a number of their own."""
     round_passes: float = 3
     """Over all that was shown so far."""
     round_rate: float = LEARNING_RATE
     patience: int = PATIENCE
     start: Path | None = None
     """Weights to begin with, of another policy with as much memory."""
+    vary: tuple[str, ...] = ()
+    """How episodes are shown otherwise than they were (:mod:`.varying`)."""
 
     def __post_init__(self) -> None:
+        check_variations(self.vary)
         if not self.levels:
             raise BadInput("there is no level to teach")
-        if self.rounds < 0 or not 0 < self.coached <= ROUND or self.patience < 1:
+        if unknown := sorted(self.coached_in.keys() - self.levels.keys()):
+            raise BadInput(f"{unknown[0]} has coached episodes, but is not among the levels")
+        counts = (self.coached, *self.coached_in.values())
+        if self.rounds < 0 or not all(0 < n <= ROUND for n in counts) or self.patience < 1:
             raise BadInput(
                 f"rounds are 0 or more, coached episodes 1 to {ROUND:,}, patience 1 or more"
             )
@@ -134,7 +143,8 @@ def _round(
 
         seed = course.seed if before or course.demo_seed is None else course.demo_seed
         shown[level] = gather(
-            level, demos if before is None else course.coached, seed, shelf, workers=workers,
+            level, demos if before is None else course.coached_in.get(level, course.coached),
+            seed, shelf, workers=workers,
             weights=None if before is None else before.weights, patience=course.patience,
             from_first=0 if before is None else COACHED_FROM + (number - 1) * ROUND,
             on_shard=on_shard,
@@ -146,6 +156,7 @@ def _round(
         minutes=course.minutes if before is None else None,
         rate=LEARNING_RATE if before is None else course.round_rate,
         start=course.start if before is None else before.fitted.weights,
+        vary=course.vary,
     )  # fmt: skip
     weights = place / POLICY
     save_network(weights, cast("BabyAINetwork", fitted.network), list(course.levels))

@@ -10,7 +10,8 @@ from sensorium.errors import BadInput
 from sensorium.events import AnyEvent
 from sensorium.payloads import Classes, Detections, Percept, TextLines
 
-KINDS = {"objects": "seen", "faces": "face", "classes": "class", "text": "read"}
+KINDS = {"objects": "seen", "faces": "face", "classes": "class", "text": "read",
+         "answer": "answer"}  # fmt: skip
 """Kinds of percept by the input they come by."""
 
 

@@ -8,7 +8,7 @@ from sensorium import Audio, ComponentOptions, Emit, Fuser, Input, Output, Text
 from sensorium.delivery import DeliveryPolicy
 from sensorium.events import NS_PER_S, AnyEvent
 from sensorium.payloads import Interrupted, SpeechDone, SpeechStarted, Transcript, UserTurn
-from sensorium_models.language.questions import asks_to_read
+from sensorium_models.language.questions import asks_page, asks_to_read
 
 
 class TurnOptions(ComponentOptions):
@@ -81,4 +81,5 @@ def turn_from(text: str, *, spoken: bool, end_time: int = 0) -> UserTurn:
 
     ``end_time`` (ns) is when a spoken one had been said, where that is known.
     """
-    return UserTurn(text, spoken, ("read",) if asks_to_read(text) else (), end_time)
+    needs = ("read",) if asks_to_read(text) else ("document",) if asks_page(text) else ()
+    return UserTurn(text, spoken, needs, end_time)

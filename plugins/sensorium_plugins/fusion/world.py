@@ -73,6 +73,7 @@ class World(Fuser):
         "faces": Input("vision/faces", Detections),
         "classes": Input("vision/classes", Classes),
         "text": Input("vision/text", TextLines),
+        "answer": Input("vision/answer", Detections),
         "heard": Input("world/heard", Transcript),
         "turn": Input("chat/turn", UserTurn),
         "ready": Input("system/component_ready", ComponentReady),
@@ -141,7 +142,7 @@ class World(Fuser):
         if self.came_by in LOOKING:
             await self._alignment.push(self.came_by, event)
         await emit(self._state(event.creation_time))
-        if isinstance(event.payload, TextLines):
+        if self.came_by in ("text", "answer"):  # made on demand
             for parent in event.parents:
                 await self._needs_met(parent)
 

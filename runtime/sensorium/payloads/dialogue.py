@@ -14,7 +14,7 @@ class UserTurn(Payload):
     text: str
     spoken: bool = False
     needs: tuple[str, ...] = ()
-    """Kinds of percept to be made on demand for this turn before it is answered: ``read``."""
+    """Kinds of percept that are made before this turn is answered: ``read``, ``document``."""
     end_time: int = 0
     """ns since the epoch: when a spoken turn had been said; 0 where nobody measured it."""
 

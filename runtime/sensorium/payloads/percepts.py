@@ -80,7 +80,7 @@ class Percept(Payload):
     """One thing that is known of the world, said in words."""
 
     kind: str
-    """seen, class, face, heard or read."""
+    """seen, class, face, heard, read, or answer (words on a page that answer a question)."""
     text: str
     """The label, or the words."""
     score: float

@@ -119,18 +119,22 @@ def test_a_bundled_file_is_what_its_card_says(name: str) -> None:
     assert all(f"`{level}`" in card for level in levels)
 
 
-def test_over_the_bus_the_policy_plays_as_in_a_plain_loop() -> None:
+@pytest.mark.parametrize(
+    ("level", "count"), [("BabyAI-PutNextLocal-v0", 12), ("BabyAI-GoTo-v0", 5)]
+)
+def test_over_the_bus_the_policy_plays_as_in_a_plain_loop(level: str, count: int) -> None:
     """Action by action, by the model that the planner asks and by the network itself."""
     plugins = load_plugins()
-    level = "BabyAI-PutNextLocal-v0"
-    settings = compose("policy", {"id": level, "episodes": 12, "seed": 90}, plugins)
+    settings = compose("policy", {"id": level, "episodes": count, "seed": 90}, plugins)
     on_bus = asyncio.run(bus_play(settings, plugins)).episodes
     name = next(name for name in BUNDLED if level in levels_of(name))
     network, _ = load_network(ModelStore().path(name, f"{name}.safetensors"))
     words = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
     plain = {
         episode.seed: (tuple(words[action] for action in episode.done), episode.solved)
-        for episode in play(level, range(90, 102), plugins.environments, network, taught=False)
+        for episode in play(
+            level, range(90, 90 + count), plugins.environments, network, taught=False
+        )
     }
     assert {e.seed: (e.actions, e.success) for e in on_bus} == plain
 

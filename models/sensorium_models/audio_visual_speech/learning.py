@@ -1,0 +1,200 @@
+"""The recogniser as the trainer takes it: CTC of words, and the phone of every moment."""
+
+# ruff: noqa: RUF001 - IPA is meant to look like Latin
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from sensorium_models.audio_visual_speech.lips import SIDE
+from sensorium_models.audio_visual_speech.network import (
+    RATE,
+    STRIDE,
+    AudioVisualSpeech,
+    Sizes,
+    moments,
+)
+from sensorium_models.metrics.wer import word_error_rate
+from sensorium_models.training import Draw, Plan
+from sensorium_sims.world.noise import mixed, white
+from sensorium_sims.world.pronunciation import COMMAND_WORDS, VISEMES, viseme_of
+from sensorium_sims.world.sampling import Rng
+
+if TYPE_CHECKING:
+    from sensorium_models.audio_visual_speech.corpus import Clip
+
+F32 = NDArray[np.float32]
+PHONES: tuple[str, ...] = (
+    "SIL", "a", "aɪ", "aʊ", "b", "d", "dʒ", "e", "eɪ", "f", "i", "iə", "j", "k", "l", "m", "n",
+    "o", "oʊ", "p", "r", "s", "t", "tʃ", "u", "v", "w", "z", "æ", "ð", "ɐ", "ɑ", "ɒ", "ɔ", "ə",
+    "əʊ", "ɛ", "ɡ", "ɪ", "ɹ", "ʌ", "θ",
+)  # fmt: skip
+"""Those of the commands, as eSpeak NG has them."""
+LETTER_OF = {word: at + 1 for at, word in enumerate(dict.fromkeys(COMMAND_WORDS))}
+WORDS: tuple[str, ...] = tuple(LETTER_OF)
+"""The 51 words; in CTC's alphabet the blank comes before them."""
+PAD_S = 0.35
+"""The most silence that is put before and after a command."""
+
+
+def plan(steps: int, seed: int = 0, minutes: float | None = None) -> Plan:
+    """How the bundled recogniser was trained."""
+    return Plan(
+        steps=steps, minutes=minutes, batch=40, learning_rate=2e-3, last_rate=0.02,
+        warm_up=min(150, steps // 5), weight_decay=0.02, betas=(0.9, 0.98), ema=0.995,
+        precision="bfloat16", keep="last", evaluate_every=max(1, min(300, steps // 4)), seed=seed,
+    )  # fmt: skip
+
+
+class SpeechTask:
+    """Learns from clips, each time with other noise, silence and light, and a modality missing."""
+
+    name = "audio-visual speech"
+    score = "right"
+
+    def __init__(
+        self, train: Sequence[Clip], crowd: Sequence[F32], validation: Mapping[str, Any],
+        **sizes: int,
+    ) -> None:  # fmt: skip
+        self.train, self.crowd = train, crowd
+        self.validation = validation
+        self.sizes = sizes
+
+    def build(self, seed: int) -> AudioVisualSpeech:
+        """See :class:`~sensorium_models.training.Task`."""
+        return AudioVisualSpeech(Sizes(len(WORDS), len(PHONES), **self.sizes))
+
+    def batch(self, draw: Draw) -> dict[str, Tensor]:
+        """Commands with noise; of a fifth no sound, of a quarter no lips."""
+        rng = draw.rng()
+        rows = []
+        for number in draw.rows:
+            one = self.train[int(number)]
+            lips = one.takes[int(rng.integers(len(one.takes)))]
+            rows.append(self._disturbed(one, lips, rng))
+        return collate(rows)
+
+    def _disturbed(self, one: Clip, lips: NDArray[np.uint8], rng: Rng) -> dict[str, Any]:
+        before, after = (int(rng.uniform(0, PAD_S) * RATE) for _ in range(2))
+        wave = np.pad(one.samples, (before * STRIDE, after * STRIDE))
+        shift = int(rng.integers(-1, 2))  # cameras and microphones are some 10 ms apart
+        shown = np.pad(lips, ((before + 1, after + 1), (0, 0), (0, 0)), mode="edge")
+        shown = shown[1 + shift : len(shown) - 1 + shift]
+        wave = self._noisy(wave, rng) * np.float32(10 ** rng.uniform(-1.2, 0.2))
+        which = rng.random()
+        light = shown.astype(np.float32) / 255 + rng.normal(0, 0.02)
+        seen = np.full(len(shown), which >= 0.25)
+        if rng.random() < 0.2:  # a hand before the mouth, a glance aside
+            start, long = rng.integers(len(shown)), rng.integers(1, 12)
+            seen[start : start + long] = False
+        return {
+            "wave": wave, "lips": light, "seen": seen, "heard": not 0.25 <= which < 0.45,
+            "words": [LETTER_OF[word] for word in one.text.split()],
+            "phones": phone_track(one, before, moments(len(wave))),
+        }  # fmt: skip
+
+    def _noisy(self, wave: F32, rng: Rng) -> F32:
+        if rng.random() < 0.2:
+            return wave
+        snr = float(rng.uniform(-10, 15))
+        if rng.random() < 0.4:
+            return mixed(wave, white(len(wave), rng), snr)
+        track = self.crowd[int(rng.integers(len(self.crowd)))]
+        start = int(rng.integers(len(track) - len(wave)))
+        return mixed(wave, track[start : start + len(wave)], snr)
+
+    def losses(self, network: AudioVisualSpeech, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``words`` (CTC) and ``phones`` (cross-entropy of each moment)."""
+        words, phones = network(
+            batch["wave"], batch["length"], batch["heard"], batch["lips"], batch["seen"]
+        )
+        with torch.autocast(words.device.type, enabled=False):
+            chances = words.log_softmax(-1).transpose(0, 1)  # (T, B, V + 1)
+            ctc = functional.ctc_loss(
+                chances, batch["words"], batch["moments"], batch["count"], zero_infinity=True
+            )
+            frames = functional.cross_entropy(
+                phones.flatten(0, 1), batch["phones"].flatten(), ignore_index=-1
+            )
+        return {"words": ctc, "phones": 0.5 * frames}
+
+    def validate(self, network: AudioVisualSpeech) -> dict[str, float]:
+        """1 - word error rate of each condition of the validation split, and their mean."""
+        found = {}
+        for name, (batch, said) in self.validation.items():
+            heard = transcribe(network, batch)
+            found[name] = 1 - word_error_rate(said, heard, draws=1).wer
+        return {"right": float(np.mean(list(found.values()))), **found}
+
+
+def phone_track(one: Clip, before: int, length: int) -> NDArray[np.int64]:
+    """(length,) the phone in the middle of each moment; -1 for one that is not in PHONES."""
+    track = np.zeros(length, np.int64)
+    middles = (np.arange(length) - before + 0.5) / RATE
+    for phone in one.phones:
+        symbol = phone.symbol if phone.symbol in PHONES else phone.symbol[:1]
+        number = PHONES.index(symbol) if symbol in PHONES else -1
+        track[(middles >= phone.start) & (middles < phone.stop)] = number
+    return track
+
+
+def collate(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+    """Rows (``wave``, ``lips``, ``seen``, ``heard``; to learn, ``words``, ``phones``), padded."""
+    longest = max(moments(len(row["wave"])) for row in rows)
+    count = len(rows)
+    wave = np.zeros((count, longest * STRIDE), np.float32)
+    lips = np.zeros((count, longest, SIDE, SIDE), np.float32)
+    seen = np.zeros((count, longest), bool)
+    phones = np.full((count, longest), -1, np.int64)
+    for at, row in enumerate(rows):
+        wave[at, : len(row["wave"])] = row["wave"]
+        shown = min(longest, len(row["lips"]))
+        lips[at, :shown] = row["lips"][:shown]
+        seen[at, :shown] = row["seen"][:shown]
+        if "phones" in row:
+            phones[at, : len(row["phones"])] = row["phones"]
+    length = torch.tensor([len(row["wave"]) for row in rows])
+    said = [row.get("words", ()) for row in rows]
+    most = max(1, *map(len, said))
+    return {
+        "wave": torch.from_numpy(wave), "length": length,
+        "moments": ((length + STRIDE - 1) // STRIDE).clamp_min(1),
+        "heard": torch.tensor([bool(row["heard"]) for row in rows]),
+        "lips": torch.from_numpy(lips), "seen": torch.from_numpy(seen),
+        "words": torch.tensor([[*row, *[0] * (most - len(row))] for row in said]),
+        "count": torch.tensor([len(row) for row in said]), "phones": torch.from_numpy(phones),
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def transcribe(
+    network: AudioVisualSpeech, batch: Mapping[str, Tensor], size: int = 50
+) -> list[str]:
+    """The words of each row of :func:`collate`: the best of each moment, repeats and blanks out."""
+    texts: list[str] = []
+    for start in range(0, len(batch["wave"]), size):
+        part = {name: value[start : start + size] for name, value in batch.items()}
+        longest = int(part["moments"].max())
+        words, _ = network(
+            part["wave"][:, : longest * STRIDE], part["length"], part["heard"],
+            part["lips"][:, :longest], part["seen"][:, :longest],
+        )  # fmt: skip
+        for best, length in zip(words.argmax(-1), part["moments"], strict=True):
+            texts.append(" ".join(spelt(best[: int(length)].tolist())))
+    return texts
+
+
+def spelt(best: Sequence[int]) -> list[str]:
+    """CTC's best path as words."""
+    kept = [now for last, now in zip([0, *best], best, strict=False) if now != last and now]
+    return [WORDS[letter - 1] for letter in kept]
+
+
+assert all(viseme_of(phone) in VISEMES for phone in PHONES)

@@ -1,0 +1,1 @@
+"""Text to image by latent diffusion, in the format of ``diffusers`` pipelines."""

@@ -1,0 +1,1 @@
+"""Documents: what a page says, where, in which order; its tables, fields and answers."""
