@@ -167,3 +167,25 @@ def test_a_film_of_any_size_and_length_is_answered(file: Path) -> None:
     (found,) = model.infer([{"frames": frames, "seconds": 2.0, "question": "How many things?"}])
     assert found["answer"]
     assert 0 <= found["score"] <= 1
+
+
+def test_the_bundled_one_sees_what_moves_first_and_which_way() -> None:
+    model = VideoModel(VideoOptions())
+    model.load("cpu")
+    right, backwards, asked = 0, 0, 0
+    for index in range(40):
+        scene = films.film_of("test", 5_000 + index)
+        question = films.ask_of(scene, films.rng_for("test", index), "first")
+        if question is None:
+            continue
+        frames = films.pictures_of(scene, 64)
+        request = {"frames": frames, "seconds": scene.seconds, "question": question.text}
+        turned = request | {"frames": frames[::-1].copy()}
+        said, other = (one["answer"] for one in model.infer([request, turned]))
+        asked += 1
+        right += said == question.answer
+        backwards += other == question.answer
+    model.unload()
+    assert asked >= 15
+    assert right >= 0.85 * asked
+    assert backwards <= 0.6 * asked  # played backwards, something else comes first
