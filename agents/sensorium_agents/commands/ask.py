@@ -108,7 +108,7 @@ def _report(turn: Turn, heard: str) -> dict[str, Any]:
         "heard": heard,
         "seen": turn.seen,
         "read": turn.read,
-        "answers": turn.answers,
+        **({"answers": turn.answers} if turn.answers else {}),  # a page gave them
         "reply": turn.reply,
         "reply_audio": turn.reply_audio or None,
         "latency_ms": turn.latency_ms(),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -305,7 +306,8 @@ def abstract_sockets(pids: set[int]) -> set[str]:
     held = set()
     for pid in pids:
         for file in (PROC / str(pid) / "fd").iterdir():
-            held.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+            with suppress(FileNotFoundError):  # closed meanwhile: they are at work
+                held.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
     return {name for inode, name in named_sockets().items() if inode in held}
 
 
