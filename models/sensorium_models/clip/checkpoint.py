@@ -7,14 +7,13 @@ A folder holds ``config.json``, ``model.safetensors``, the tokenizer's files and
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MissingDependency, ModelUnavailable
+from sensorium_models.pretrained import first_line, no_progress_bars
 
 NAME = "clip"
 BUNDLED = "clip-world"
@@ -43,7 +42,6 @@ def load(weights: str = "", *, local_only: bool = True) -> Checkpoint:
     ``CLIPModel``, lacks weights or cannot be read.
     """
     try:
-        import transformers
         from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
     except ImportError as error:
         remedy = 'Run: pip install "sensorium[language,vision]"'
@@ -51,7 +49,7 @@ def load(weights: str = "", *, local_only: bool = True) -> Checkpoint:
     path = Path(weights).expanduser() if weights else bundled()
     source = str(path) if weights == "" or path.exists() else weights
     where: dict[str, Any] = {"local_files_only": local_only}
-    with _quiet(transformers):
+    with no_progress_bars():
         try:
             _check_class(source, where)
             made: Any = CLIPModel
@@ -63,7 +61,7 @@ def load(weights: str = "", *, local_only: bool = True) -> Checkpoint:
         except ModelUnavailable:
             raise
         except Exception as error:  # what it raises differs with what is wrong with a file
-            raise ModelUnavailable(NAME, f"cannot load {source!r}: {_first(error)}") from error
+            raise ModelUnavailable(NAME, f"cannot load {source!r}: {first_line(error)}") from error
     missing = sorted(told["missing_keys"])
     if missing or told.get("mismatched_keys"):
         named = ", ".join(missing[:3]) or "sizes that its config does not say"
@@ -106,21 +104,3 @@ def _check_class(source: str, where: dict[str, Any]) -> None:
             f"{source!r} holds {', '.join(makers)} (model_type {kind!r}), not a {MAKER}: give a"
             " checkpoint with both towers, such as openai/clip-vit-base-patch32",
         )
-
-
-def _first(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """No progress bars on a console that may belong to a service."""
-    logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

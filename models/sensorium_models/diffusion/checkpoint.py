@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MissingDependency, ModelUnavailable
+from sensorium_models.pretrained import first_line, no_progress_bars
 
 NAME = "text_to_image"
 BUNDLED = "diffusion-world"
@@ -190,11 +191,6 @@ def _check_whole(folder: Path, part: Any, source: str) -> None:
             )
 
 
-def _first(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
 @contextmanager
 def _reading(source: str) -> Iterator[None]:
     try:
@@ -202,26 +198,21 @@ def _reading(source: str) -> Iterator[None]:
     except (ModelUnavailable, MissingDependency):
         raise
     except Exception as error:  # what they raise differs with what is wrong with a file
-        raise ModelUnavailable(NAME, f"cannot load {source!r}: {_first(error)}") from error
+        raise ModelUnavailable(NAME, f"cannot load {source!r}: {first_line(error)}") from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No progress bars and no advice on a console that may belong to a service."""
     import diffusers
-    import transformers
 
     told: Any = diffusers.utils.logging
-    logging: Any = transformers.utils.logging
-    bars = logging.is_progress_bar_enabled()
     level = told.get_verbosity()
-    logging.disable_progress_bar()
     told.disable_progress_bar()
     told.set_verbosity_error()
     try:
-        yield
+        with no_progress_bars():
+            yield
     finally:
         told.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
         told.enable_progress_bar()

@@ -8,7 +8,6 @@ per request leaves torch's global generator alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pydantic import Field
 
 from sensorium.errors import MissingDependency, ModelError, ModelUnavailable
 from sensorium.workers.model import Model, ModelOptions
+from sensorium_models.pretrained import no_progress_bars
 
 from .choices import TokenTrie
 from .request import ChatRequest, StopFilter, parse_request
@@ -75,7 +75,7 @@ class TransformersModel(Model[Mapping[str, Any], dict[str, str]]):
             ) from error
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
-        with _no_progress_bars(transformers):
+        with no_progress_bars():
             self._model = self._read(transformers).to(device)
         self._device = device
 
@@ -223,16 +223,3 @@ class TransformersModel(Model[Mapping[str, Any], dict[str, str]]):
     def unload(self) -> None:
         """Drop the weights."""
         self._model = self._tokenizer = None
-
-
-@contextmanager
-def _no_progress_bars(transformers: Any) -> Iterator[None]:
-    """Nothing is drawn on a console that may belong to a service."""
-    logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
