@@ -9,7 +9,7 @@ from typing import Any, get_args
 from sensorium_models.clip.evaluate import Encoder, Gallery, Groups, gallery, groups, zero_shot
 from sensorium_models.clip.model import Clip, ClipOptions
 from sensorium_models.metrics.retrieval import Retrieval
-from sensorium_models.training import Row
+from sensorium_models.training import Row, lines_of
 from sensorium_sims.world.captions import TwinKind
 from sensorium_sims.world.sampling import Split
 
@@ -71,21 +71,10 @@ def measure(
     }  # fmt: skip
 
 
-def rows_of(found: Mapping[str, Any]) -> list[Row]:
-    """The rows of :func:`measure` again."""
-    return [
-        Row(**{**row, "interval": tuple(row["interval"]) if row["interval"] else None})
-        for row in found["rows"]
-    ]
-
-
 def table(found: Mapping[str, Any]) -> str:
     """For a person."""
     lines = [f"CLIP ({found['weights']})  [{found['command']}]"]
-    for row in rows_of(found):
-        low, high = row.interval or (row.value, row.value)
-        told = f"{row.value:6.1%}  (95 % {low:.1%} to {high:.1%}; n = {row.n})"
-        lines.append(f"  {row.name:<44}{told:<46}{row.note}")
+    lines += lines_of(found)
     gap = found["gap"]
     low, high = gap["clip_score_ci95"]
     lines.append(

@@ -8,9 +8,9 @@ from typing import Any
 
 from sensorium_models.clip.checkpoint import BUNDLED, save
 from sensorium_models.clip.learning import STEPS, ClipTask, curriculum, plan
-from sensorium_models.clip.report import FULL, Trials, measure, rows_of
+from sensorium_models.clip.report import FULL, Trials, measure
 from sensorium_models.clip.words import world_tokenizer
-from sensorium_models.training import Progress, fit, write_card
+from sensorium_models.training import Progress, fit, rows_of, write_card
 
 CARD = f"{BUNDLED}.md"
 ABOUT = """\

@@ -58,7 +58,7 @@ def plan(steps: int, seed: int = 0, minutes: float | None = None) -> Plan:
     return Plan(
         steps=steps, minutes=minutes, batch=16, learning_rate=2e-3, last_rate=0.02,
         warm_up=min(50, steps // 10), weight_decay=0.01, betas=(0.9, 0.99), ema=0.995,
-        keep="last", evaluate_every=max(1, steps // 4), seed=seed,
+        keep="last", evaluate_every=max(1, steps // 4), seed=seed, precision="bfloat16",
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from sensorium_models.diffusion.model import TextToImage, TextToImageOptions
 from sensorium_models.diffusion.scenes import SIDE, plain
 from sensorium_models.metrics.captioning import clip_score
 from sensorium_models.metrics.rates import mean, rate
-from sensorium_models.training import Row
+from sensorium_models.training import Row, lines_of
 from sensorium_models.vision.images import resize
 from sensorium_sims.world.captions import noun
 from sensorium_sims.world.judge import look
@@ -129,21 +129,10 @@ def measure_inpainting(
     }
 
 
-def rows_of(found: Mapping[str, Any]) -> list[Row]:
-    """The rows of a measurement again."""
-    return [
-        Row(**{**row, "interval": tuple(row["interval"]) if row["interval"] else None})
-        for row in found["rows"]
-    ]
-
-
 def table(found: Mapping[str, Any]) -> str:
     """For a person."""
     lines = [f"text to image ({found['weights']})  [{found['command']}]"]
-    for row in rows_of(found):
-        low, high = row.interval or (row.value, row.value)
-        told = f"{row.value:6.1%}  (95 % {low:.1%} to {high:.1%}; n = {row.n})"
-        lines.append(f"  {row.name:<40}{told:<46}{row.note}")
+    lines += lines_of(found, 40)
     return "\n".join(lines)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from sensorium_models.diffusion import autoencoding, learning, reading
 from sensorium_models.diffusion.checkpoint import BUNDLED, save
 from sensorium_models.diffusion.networks import noise_schedule, small_tokenizer
-from sensorium_models.diffusion.report import measure, rows_of
-from sensorium_models.training import Fitted, Progress, fit, write_card
+from sensorium_models.diffusion.report import measure
+from sensorium_models.training import Fitted, Progress, fit, rows_of, write_card
 
 CARD = f"{BUNDLED}.md"
 ABOUT = """\

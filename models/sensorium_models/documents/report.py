@@ -21,7 +21,7 @@ from sensorium_models.documents.evaluate import (
 from sensorium_models.documents.model import DocumentOptions, Documents
 from sensorium_models.metrics.rates import bootstrap, mean, rate
 from sensorium_models.metrics.reading import F1, entity_f1
-from sensorium_models.training import Row
+from sensorium_models.training import Row, lines_of
 
 SPLITS = {False: "known templates", True: "held-out templates"}
 
@@ -74,21 +74,10 @@ def measure(
     }
 
 
-def rows_of(found: Mapping[str, Any]) -> list[Row]:
-    """The rows of :func:`measure` again."""
-    return [
-        Row(**{**row, "interval": tuple(row["interval"]) if row["interval"] else None})
-        for row in found["rows"]
-    ]
-
-
 def table(found: Mapping[str, Any]) -> str:
     """For a person."""
     lines = [f"documents ({found['weights']})  [{found['command']}]"]
-    for row in rows_of(found):
-        low, high = row.interval or (row.value, row.value)
-        told = f"{row.value:6.1%}  (95 % {low:.1%} to {high:.1%}; n = {row.n})"
-        lines.append(f"  {row.name:<52}{told:<46}{row.note}")
+    lines += lines_of(found, 52)
     return "\n".join(lines)
 
 

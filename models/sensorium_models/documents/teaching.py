@@ -9,8 +9,8 @@ from typing import Any
 from sensorium_models.documents.checkpoint import BUNDLED, save
 from sensorium_models.documents.learning import MINUTES, PAGES, STEPS, DocumentTask, plan
 from sensorium_models.documents.network import document_tokenizer
-from sensorium_models.documents.report import FULL, Trials, measure, rows_of
-from sensorium_models.training import Progress, fit, write_card
+from sensorium_models.documents.report import FULL, Trials, measure
+from sensorium_models.training import Progress, fit, rows_of, write_card
 
 CARD = f"{BUNDLED}.md"
 ABOUT = """\

@@ -4,58 +4,15 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import nn
 
 from sensorium_models.store.files import sha256_of
 from sensorium_models.training.fitting import Fitted
-
-
-class Measured(Protocol):
-    """A :class:`~sensorium_models.metrics.rates.Rate` or ``Mean``."""
-
-    @property
-    def value(self) -> float:
-        """The figure."""
-
-    @property
-    def n(self) -> int:
-        """Trials."""
-
-    @property
-    def ci95(self) -> tuple[float, float]:
-        """Its 95 % interval."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One measured figure of a card: a share (shown in percent) or any number."""
-
-    name: str
-    value: float
-    n: int
-    interval: tuple[float, float] | None = None
-    """95 %."""
-    note: str = ""
-    """The control or the target that belongs beside it."""
-    percent: bool = True
-
-    @classmethod
-    def of(cls, name: str, measured: Measured, note: str = "", *, percent: bool = True) -> Row:
-        """From a measure of :mod:`sensorium_models.metrics.rates`."""
-        return cls(name, measured.value, measured.n, measured.ci95, note, percent)
-
-    def __str__(self) -> str:
-        def shown(value: float) -> str:
-            return f"{value:.1%}" if self.percent else f"{value:.4g}"
-
-        low, high = self.interval or (None, None)
-        between = "" if low is None or high is None else f"{shown(low)} to {shown(high)}"
-        return f"| {self.name} | {shown(self.value)} | {between} | {self.n:,} | {self.note} |"
+from sensorium_models.training.rows import Row
 
 
 def write_card(

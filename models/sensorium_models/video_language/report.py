@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sensorium_models.training import Row
+from sensorium_models.training import Row, lines_of
 from sensorium_models.video_language.checkpoint import load
 from sensorium_models.video_language.evaluate import Watched, answers, phrases, told
 from sensorium_models.video_language.learning import reel
@@ -65,18 +65,10 @@ def _answer_rows(watched: Watched, name: str) -> list[Row]:
     return [*rows, Row.of(f"  which way, of what moves, {name}", right.way, note)]
 
 
-def rows_of(found: Mapping[str, Any]) -> list[Row]:
-    """The rows of :func:`measure` again."""
-    return [Row(**{**r, "interval": tuple(r["interval"])}) for r in found["rows"]]
-
-
 def table(found: Mapping[str, Any]) -> str:
     """For a person."""
     lines = [f"Video-language ({found['weights']})  [{found['command']}]"]
-    for row in rows_of(found):
-        low, high = row.interval or (row.value, row.value)
-        told_ = f"{row.value:6.1%}  (95 % {low:.1%} to {high:.1%}; n = {row.n})"
-        lines.append(f"  {row.name:<44}{told_:<46}{row.note}")
+    lines += lines_of(found)
     lines += [
         f"  told, {name}: BLEU {one['bleu']:.1f}, attribute F1 {one['attribute_f1']:.3f}, whole"
         f" clauses F1 {one['clause_f1']:.3f} (n = {one['films']})"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sensorium_models.training import Progress, fit, write_card
+from sensorium_models.training import Progress, fit, rows_of, write_card
 from sensorium_models.video_language.checkpoint import BUNDLED, save
 from sensorium_models.video_language.learning import (
     FILMS,
@@ -18,7 +18,7 @@ from sensorium_models.video_language.learning import (
     reel,
 )
 from sensorium_models.video_language.model import WEIGHTS
-from sensorium_models.video_language.report import measure, rows_of
+from sensorium_models.video_language.report import measure
 from sensorium_models.video_language.seeing import STEPS as EYE_STEPS
 from sensorium_models.video_language.seeing import EyeTask, eye_plan
 

@@ -36,8 +36,9 @@ class WorldOptions(ComponentOptions):
     """Percepts older than this are forgotten."""
     hearing: int = 8
     """How many of the last things heard are remembered."""
-    wait_s: float = 15.0
-    """How long a turn waits for percepts made on demand (reading) before it goes without."""
+    wait_s: float = Field(30.0, gt=0)
+    """How long a turn waits for percepts made on demand before it goes without (what fails is not
+    waited for). A page takes up to 25 s on two cores."""
     look_wait_ms: float = Field(150.0, ge=0)
     """How long a spoken turn waits for looks at what was to be seen while it was said."""
     blind_s: float = Field(2.0, gt=0)

@@ -81,8 +81,8 @@ def _page(read: dict[str, Any]) -> dict[str, float | int | str | bool]:
 
 
 def _answers(read: dict[str, Any]) -> list[tuple[str, float, list[float]]]:
-    """The answer; one without words where there is none."""
-    if not read:
+    """The answer; one without words where the page has none. What has no words is no page."""
+    if not read or not read["text"]:
         return []
     (best,) = read["answers"]
     return [(best["text"], best["score"], best["box"])] if best else [("", 0.0, [0.0] * 4)]

@@ -12,7 +12,8 @@ from sensorium.errors import BadInput
 from sensorium_models.clip import evaluate
 from sensorium_models.clip.checkpoint import bundled
 from sensorium_models.clip.evaluate import Encoder, class_vectors, gallery, groups, zero_shot
-from sensorium_models.clip.report import Trials, measure, rows_of, table
+from sensorium_models.clip.report import Trials, measure, table
+from sensorium_models.training import rows_of
 from sensorium_sims.world.judge import look
 from sensorium_sims.world.sampling import scenes
 from sensorium_sims.world.vocabulary import COLOURS, MATERIALS, SHAPES, SIZES
