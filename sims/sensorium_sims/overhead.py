@@ -1,78 +1,94 @@
-"""What the runtime adds to a step: the same episodes over the bus and in a plain loop, in turns.
-
-``python -m sensorium_sims.overhead BabyAI-GoTo-v0 --agent random --episodes 5 --runs 9``
-"""
+"""What the runtime adds to a step: the same episodes over the bus and in a plain loop, in turns."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import sys
 import time
-from contextlib import redirect_stdout
+from collections.abc import Callable
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sensorium.errors import SimulationError
-from sensorium.plugins import Plugins, load_plugins
-from sensorium_sims.direct import expert_of, guessing, run_direct
-from sensorium_sims.suite import play, settings_for, versions
+from sensorium_sims.direct import MakePolicy, Policy, run_direct
+from sensorium_sims.suite import environments_of, play, versions
+
+if TYPE_CHECKING:
+    from sensorium.plugins import Plugins
+    from sensorium.settings import Settings
 
 
 def measure(
-    environment: str, agent: str, *, episodes: int, runs: int, plugins: Plugins
+    settings: Settings,
+    plugins: Plugins,
+    policy: MakePolicy,
+    *,
+    runs: int,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Medians over ``runs`` of the difference per step, in ms, by the clock and by the processor.
 
-    ``agent`` is ``random`` or ``oracle``. Making the environment and the session count in both.
-    Raises :class:`SimulationError` when the episodes differ.
+    ``settings`` are an agent with one environment, ``policy`` decides as its planner does. Counted
+    is from the first reset to the end of the last episode: not the start of the session, and not
+    making the environment. Raises :class:`SimulationError` when the episodes differ.
     """
-    settings = settings_for(
-        agent, {"id": environment, "episodes": episodes, "advice": agent == "oracle"}
-    )
-    registry = plugins.environments
-    policy = guessing if agent == "random" else expert_of(registry, environment)
-    wall, processor, plain, steps = [], [], [], 0
-    for _ in range(runs):
-        begin = time.perf_counter(), time.process_time()
-        played = asyncio.run(play(settings, plugins)).episodes
-        middle = time.perf_counter(), time.process_time()
-        direct = run_direct(environment, policy, episodes=episodes, registry=registry)
-        end = time.perf_counter(), time.process_time()
-        if [e.actions for e in played] != [e.actions for e in direct]:
+    ((_, component),) = environments_of(settings).items()
+    environment, episodes = component.options["id"], component.options.get("episodes", 1)
+    wall, processor, plain, share = [], [], [], []
+    steps = 0
+    for run in range(runs):
+        over_bus = _Span()
+        played = asyncio.run(
+            play(settings, plugins, on_start=over_bus.begin, on_episode=over_bus.end)
+        ).episodes
+        direct = _Span()
+        episode = run_direct(
+            environment, _watched(policy, direct), episodes=episodes,
+            seed=component.options.get("seed", 0), registry=plugins.environments,
+        )  # fmt: skip
+        direct.end()
+        if [e.actions for e in played] != [e.actions for e in episode]:
             raise SimulationError(environment, "the bus and a plain loop gave other episodes")
         steps = sum(e.steps for e in played)
-        wall.append((middle[0] - begin[0] - (end[0] - middle[0])) / steps * 1000)
-        processor.append((middle[1] - begin[1] - (end[1] - middle[1])) / steps * 1000)
-        plain.append((end[0] - middle[0]) / steps * 1000)
+        wall.append((over_bus.wall - direct.wall) / steps * 1000)
+        processor.append((over_bus.processor - direct.processor) / steps * 1000)
+        plain.append(direct.wall / steps * 1000)
+        share.append(wall[-1] / plain[-1])
+        tell(f"run {run + 1}/{runs}: {wall[-1]:.3f} ms over {plain[-1]:.3f} ms a step")
     return {
         "env": environment,
-        "agent": agent,
+        "agent": settings.agent.name,
+        "episodes": episodes,
         "steps": steps,
         "runs": runs,
         "overhead_ms": round(median(wall), 4),
         "overhead_processor_ms": round(median(processor), 4),
         "plain_loop_ms": round(median(plain), 4),
+        "overhead_share": round(median(share), 4),
         "versions": versions(),
     }
 
 
-def main() -> None:
-    """Measure what the command line asks for; one JSON object on stdout."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("environment")
-    parser.add_argument("--agent", default="random", choices=["random", "oracle"])
-    parser.add_argument("--episodes", type=int, default=5)
-    parser.add_argument("--runs", type=int, default=9)
-    asked = parser.parse_args()
-    with redirect_stdout(sys.stderr):  # some environments print
-        found = measure(
-            asked.environment, asked.agent, episodes=asked.episodes, runs=asked.runs,
-            plugins=load_plugins(),
-        )  # fmt: skip
-    sys.stdout.write(json.dumps(found) + "\n")
+class _Span:
+    """Seconds from the first call of ``begin`` to the last of ``end``."""
+
+    wall = processor = 0.0
+
+    def __init__(self) -> None:
+        self._begun: tuple[float, float] | None = None
+
+    def begin(self, event: object = None) -> None:
+        if self._begun is None:
+            self._begun = time.perf_counter(), time.process_time()
+
+    def end(self, event: object = None) -> None:
+        assert self._begun is not None
+        self.wall = time.perf_counter() - self._begun[0]
+        self.processor = time.process_time() - self._begun[1]
 
 
-if __name__ == "__main__":
-    main()
+def _watched(policy: MakePolicy, span: _Span) -> MakePolicy:
+    def make(env: Any, words: Any, seed: int) -> Policy:
+        span.begin()
+        return policy(env, words, seed)
+
+    return make

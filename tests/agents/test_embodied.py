@@ -114,3 +114,15 @@ def test_train_teaches_evaluates_and_writes_a_card_that_tells(tmp_path: Path) ->
     repeated = ran(level, "--agent", str(again), "--episodes", "4")
     assert repeated["mean_steps"] == found["mean_steps"]
     assert repeated["success_rate"] == found["success_rate"]
+
+
+def test_what_the_runtime_adds_is_measured_on_equal_episodes_of_a_learned_policy() -> None:
+    asked = ("overhead", LEVEL, "--episodes", "2", "--runs", "1", "--json")
+    result = CliRunner().invoke(sim, asked)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["steps"] >= 2
+    assert found["plain_loop_ms"] > 0
+    assert found["overhead_share"] == pytest.approx(
+        found["overhead_ms"] / found["plain_loop_ms"], abs=1e-3
+    )

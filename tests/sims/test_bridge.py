@@ -210,7 +210,8 @@ async def test_a_settings_file_is_an_agent_in_a_world(plugins: Plugins) -> None:
 
 
 def test_the_overhead_is_measured_on_equal_episodes(plugins: Plugins) -> None:
-    found = measure("CartPole-v1", "random", episodes=3, runs=1, plugins=plugins)
+    settings = settings_for("random", {"id": "CartPole-v1", "episodes": 3})
+    found = measure(settings, plugins, guessing, runs=1)
     assert found["steps"] > 20
     assert found["overhead_processor_ms"] < 20
     assert found["plain_loop_ms"] > 0

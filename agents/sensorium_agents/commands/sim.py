@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from sensorium.plugins import load_plugins
+from sensorium_agents.commands.sim_overhead import overhead
 from sensorium_agents.commands.sim_report import report
 from sensorium_agents.commands.sim_run import run
 from sensorium_agents.commands.sim_suite import suite
@@ -56,3 +57,4 @@ def _described(entry: Any) -> dict[str, Any]:
 sim.add_command(run)
 sim.add_command(suite)
 sim.add_command(report)
+sim.add_command(overhead)

@@ -25,7 +25,8 @@ def reader(request: dict[str, Any]) -> dict[str, Any]:
     assert question == ASKED.text
     answer = {"text": "10.00", "score": 0.9, "box": [0.1, 0.2, 0.3, 0.4]}
     return {
-        "text": "" if value == WORDLESS else "total 10.00", "regions": [{"kind": "table"}], "fields": [], "tables": [],
+        "text": "" if value == WORDLESS else "total 10.00",
+        "regions": [{"kind": "table"}], "fields": [], "tables": [],
         "answers": [answer if value == FULL else None],
     }  # fmt: skip
 
