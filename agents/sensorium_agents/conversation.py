@@ -14,8 +14,10 @@ from typing import Literal
 from sensorium import Session, Settings, Text
 from sensorium.components import Fuser, Planner
 from sensorium.errors import BadInput, ComponentError, SensoriumError, SourceUnavailable
+from sensorium.payloads import GroundedTurn, UserTurn
 from sensorium.plugins import ErrorAction
 from sensorium.plugins.manager import Plugins
+from sensorium.session.runner import Runner
 from sensorium.settings import ComponentSettings, ErrorSettings
 from sensorium.topics import matches
 from sensorium_agents.turn import Turn, TurnObserver
@@ -118,7 +120,8 @@ def check_question(text: str) -> None:
 
 def raise_unless_answered(session: Session, topic: str) -> None:
     """Raise :class:`ComponentError` when no chain of running components leads to a reply."""
-    running = [r for r in session.runners.values() if not r.is_source and not r.ended.is_set()]
+    alive = [r for r in session.runners.values() if not r.is_source and not r.ended.is_set()]
+    running = [runner for runner in alive if not _loses_turns(runner, alive)]
     reached, new = set[str](), {topic}
     while new:
         reached |= new
@@ -137,6 +140,15 @@ def raise_unless_answered(session: Session, topic: str) -> None:
         "planner",
         f"in these settings nothing leads from {topic} to {REPLY}: an agent that answers has"
         " components such as turns, world and chat",
+    )
+
+
+def _loses_turns(runner: Runner, alive: Sequence[Runner]) -> bool:
+    """Whether it passes turns on, and nobody takes them."""
+    return any(
+        issubclass(output.payload_type, UserTurn | GroundedTurn)
+        and not any(_meets(i.pattern, output.topic) for r in alive for i in r.inputs.values())
+        for output in runner.outputs.values()
     )
 
 

@@ -154,7 +154,7 @@ class TurnObserver:
                 self._speech_ms = round((now - min(cuts, default=now)) / NS_PER_MS, 1)
             case UserTurn(text, _, _):
                 turn.question, turn.asked = text, now
-            case GroundedTurn(_, world, _):
+            case GroundedTurn(world=world):
                 turn.percepts = world.percepts
             case ReplyPart():
                 turn.first_part = turn.first_part or now

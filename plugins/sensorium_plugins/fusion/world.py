@@ -200,7 +200,8 @@ class World(Fuser):
         del self._waiting[turn]
         during, looks = self._looks_of(waiting.aligned)
         state = self._state(self.context.clock.now(), during)
-        grounded = GroundedTurn(waiting.event.payload, state, waiting.missing)
+        said = waiting.event
+        grounded = GroundedTurn(said.payload, state, waiting.missing, said.id)
         await waiting.emit(grounded, parents=(waiting.event, *looks))
 
     def _looks_of(

@@ -49,11 +49,10 @@ class Draw(Actuator):
     }
 
     async def setup(self) -> None:
-        """Load the model, so that the first picture does not wait for it."""
+        """Check the options; the model is loaded when the first picture is asked for."""
         if "{n}" not in self.options.path:
             raise BadInput(f"path is {self.options.path!r}: it needs {{n}}, to count pictures")
         self._model = self.model(self.options.model)
-        await self._model.load()
         self._last: Any = None
         self._masks: Any = None
 

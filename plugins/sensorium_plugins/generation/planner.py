@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sensorium import Emit, Input, Output, Planner
-from sensorium.payloads import Action, ActionResult, GroundedTurn, Reply, ReplyPart, UserTurn
+from sensorium.payloads import Action, ActionResult, GroundedTurn, Reply, ReplyPart
 from sensorium_plugins.generation.asking import asked_for
 
 if TYPE_CHECKING:
     from sensorium.events import AnyEvent
-
-MOST = 64
-"""Turns that are remembered until they are grounded."""
 
 
 class DrawOnRequest(Planner):
@@ -22,7 +19,6 @@ class DrawOnRequest(Planner):
     """
 
     takes = {
-        "said": Input("chat/turn", UserTurn),
         "turn": Input("chat/grounded", GroundedTurn),
         "result": Input("action/result", ActionResult),
     }
@@ -36,7 +32,6 @@ class DrawOnRequest(Planner):
     async def setup(self) -> None:
         """Nothing is being drawn."""
         self._asked: dict[str, AnyEvent] = {}  # grounded turns by the id of their action
-        self._said: dict[str, AnyEvent] = {}  # what was said and is not grounded yet, by id
         self._count = 0
 
     async def process(self, event: AnyEvent, emit: Emit) -> None:
@@ -44,19 +39,11 @@ class DrawOnRequest(Planner):
         if isinstance(event.payload, ActionResult):
             await self._answer(event, emit)
             return
-        if isinstance(event.payload, UserTurn):
-            self._said[event.id] = event
-            if len(self._said) > MOST:  # turns that were given up are never grounded
-                del self._said[next(iter(self._said))]
-            return
         said = event.payload.turn.text
         asked = asked_for(said)
         if asked is None:
-            # The turn stays the first parent: whoever answers names it.
-            turn = self._said.pop(_turn_of(event), event)
-            await emit(event.payload, to="other", parents=(turn, event))
+            await emit(event.payload, to="other")
             return
-        self._said.pop(_turn_of(event), None)
         action_id = f"{asked.name}/{event.id}"
         self._asked[action_id] = event
         arguments = {"prompt": asked.prompt, "seed": (self.context.seed + self._count) % 2**31}
@@ -80,5 +67,5 @@ class DrawOnRequest(Planner):
 
 
 def _turn_of(grounded: AnyEvent) -> str:
-    """The id of what was said."""
-    return grounded.parents[0] if grounded.parents else grounded.id
+    """The id of what asked."""
+    return str(grounded.payload.asked or grounded.parents[0])

@@ -62,7 +62,7 @@ class Chat(Planner):
         question = event.payload.turn.text
         now = self.context.clock.now()
         facts = facts_of(event.payload.world, now, self.options.in_view_s)
-        turn = event.parents[0]
+        turn = event.payload.asked or event.parents[0]
         guard = self._chat.guard(question, facts)
         finished = False
         try:

@@ -27,6 +27,8 @@ class GroundedTurn(Payload):
     world: WorldState
     missing: tuple[str, ...] = ()
     """Needs of the turn that nobody met in time."""
+    asked: str = ""
+    """Id of the event that asked; what passes the turn on keeps it. The first parent if empty."""
 
 
 @payload("reply_part", policy=DeliveryPolicy.block(256))

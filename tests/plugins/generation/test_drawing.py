@@ -37,18 +37,22 @@ def test_a_sentence_asks_for_a_picture_or_it_does_not(said: str, asked: Asked | 
     assert asked_for(said) == asked
 
 
-async def ground(harness: Harness, turn: UserTurn, said: AnyEvent) -> None:
+async def ground(harness: Harness, turn: UserTurn) -> AnyEvent:
     """As the world does: the turn with what is known, derived from what was said."""
+    said = await harness.session.bus.publish("chat/turn", turn, source="user")
     await harness.session.bus.publish(
-        "chat/grounded", GroundedTurn(turn, WorldState(())), source="world", parents=(said.id,)
+        "chat/grounded",
+        GroundedTurn(turn, WorldState(()), asked=said.id),
+        source="world",
+        parents=(said.id,),
     )
+    return said
 
 
 async def test_a_turn_that_wants_a_picture_becomes_an_action_and_its_result_the_reply() -> None:
     async with run_component(DrawOnRequest) as harness:
         turn = UserTurn("draw a red star")
-        said = await harness.send("chat/turn", turn)
-        await ground(harness, turn, said)
+        said = await ground(harness, turn)
         await harness.settled()
         (action,) = harness.events
         assert action.topic == "action/requested"
@@ -64,15 +68,14 @@ async def test_a_turn_that_wants_a_picture_becomes_an_action_and_its_result_the_
     assert reply.payload.text == "Here it is: out/drawing-1.png"
 
 
-async def test_other_turns_go_on_to_the_chat_with_what_was_said_as_their_parent() -> None:
+async def test_other_turns_go_on_to_the_chat_and_name_what_asked() -> None:
     async with run_component(DrawOnRequest) as harness:
         turn = UserTurn("what do you see?")
-        said = await harness.send("chat/turn", turn)
-        await ground(harness, turn, said)
+        said = await ground(harness, turn)
         await harness.settled()
         (other,) = harness.events
     assert (other.topic, other.payload.turn) == ("chat/other", turn)
-    assert other.parents[0] == said.id
+    assert other.payload.asked == said.id
 
 
 class Brush(Model[Any, Any]):
@@ -138,5 +141,5 @@ def test_they_conform(tmp_path: Path) -> None:
     turn = UserTurn("draw a ring")
     assert_conforms(
         DrawOnRequest,
-        [("chat/turn", turn), ("chat/grounded", GroundedTurn(turn, WorldState(())))],
+        [("chat/grounded", GroundedTurn(turn, WorldState(()), asked="user#1"))],
     )
