@@ -63,8 +63,9 @@ def pixels(images: Tensor) -> Tensor:
     return (images.permute(0, 3, 1, 2).float() / 255 - MEAN) / DEVIATION
 
 
-def see(model: Any, images: Tensor, kept: Tensor | None = None) -> Tensor:
-    """Embeddings (N, space) of uint8 pictures, not of unit length.
+def see(model: Any, images: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Embeddings (N, space) of uint8 pictures, not of unit length, and their patches (N, T, width)
+    as the last layer leaves them.
 
     ``kept`` (N, T) are the patches that are looked at, the others being left out as in Li et al.,
     "Scaling Language-Image Pre-training via Masking", 2023: training takes less time that way.
@@ -76,7 +77,7 @@ def see(model: Any, images: Tensor, kept: Tensor | None = None) -> Tensor:
         tokens = tokens.gather(1, whole[:, :, None].expand(-1, -1, tokens.shape[-1]))
     hidden = vision.encoder(inputs_embeds=vision.pre_layrnorm(tokens)).last_hidden_state
     embedded: Tensor = model.visual_projection(vision.post_layernorm(hidden[:, 0]))
-    return embedded
+    return embedded, hidden[:, 1:]
 
 
 def read(model: Any, ids: Tensor, mask: Tensor) -> Tensor:

@@ -70,6 +70,8 @@ class Batch:
     true: NDArray[np.bool_]
     told: tuple[tuple[int, ...], ...]
     """What each caption says of things: a place in :data:`TOLD`."""
+    related: tuple[tuple[bool, ...], ...]
+    """Whether it says who is where."""
     pictures: tuple[Picture, ...]
 
 
@@ -95,6 +97,7 @@ def sample_batch(
         tuple(tuple(text for text, _ in row) for row in told),
         truth(scenes, meanings),
         tuple(tuple(meaning.told for _, meaning in row) for row in told),
+        tuple(tuple(meaning.side is not None for _, meaning in row) for row in told),
         pictures,
     )
 

@@ -10,14 +10,8 @@ import torch
 from torch.nn import functional
 from transformers.models.clip.modeling_clip import image_text_contrastive_loss
 
-from sensorium_models.clip.learning import (
-    VALUES,
-    ClipTask,
-    attribute_loss,
-    contrastive_loss,
-    curriculum,
-    kept_patches,
-)
+from sensorium_models.clip.drilling import UNTOLD, VALUES, attribute_loss, recoloured, truths
+from sensorium_models.clip.learning import ClipTask, contrastive_loss, curriculum, kept_patches
 from sensorium_models.clip.network import see, small_clip
 from sensorium_models.clip.pairs import sample_batch
 from sensorium_models.training import Draw
@@ -87,9 +81,9 @@ def test_looking_at_all_patches_is_what_transformers_does() -> None:
 
     with torch.no_grad():
         theirs = clip.get_image_features(pixels(images)).pooler_output
-        torch.testing.assert_close(see(clip, images), theirs)
-        torch.testing.assert_close(see(clip, images, every), theirs)
-        few = see(clip, images, every[:, :10])
+        torch.testing.assert_close(see(clip, images)[0], theirs)
+        torch.testing.assert_close(see(clip, images, every)[0], theirs)
+        few, _ = see(clip, images, every[:, :10])
     assert not torch.allclose(few, theirs)
 
 
@@ -107,10 +101,34 @@ def test_a_batch_is_learned_by_heart_and_the_temperature_with_it() -> None:
         sum(losses.values()).backward()  # type: ignore[union-attr]
         optimiser.step()
         told.append({name: loss.item() for name, loss in losses.items()})
-    for name in ("contrast", "attributes"):
+    for name in ("contrast", "embedded", "patches"):
         assert told[-1][name] < 0.5 * told[0][name]
     assert learner.clip.logit_scale.item() != scale
-    assert all(p.grad is not None for p in learner.parameters())
+    without = [name for name, p in learner.named_parameters() if p.grad is None]
+    assert all(name.startswith("drill.placed") for name in without)  # one thing is beside nothing
+
+
+def test_the_drill_asks_for_what_is_there_and_of_captions_for_what_they_tell() -> None:
+    batch = ClipTask().batch(Draw(0, 32, 0, settings={"things": (0.0, 1.0, 0.0), "keep": 40}))
+    seen, said = truths(batch)
+    assert (seen.pairs["colour"].sum(1) <= 2).all()
+    assert seen.pairs["colour"].sum() > 48  # of 64 things, some alike
+    assert not seen.told[batch["changed"], 2].any()  # nobody knows a name for that colour
+    assert batch["changed"].any()
+    assert (batch["values"][:, 2] == UNTOLD).any()
+    assert len(batch["spots"]) == 64  # each thing's centre is among the kept patches
+    told = said.placed != UNTOLD
+    assert 0 < told.sum() < len(told)
+    assert (said.placed[told] == seen.placed.repeat(2)[told]).all()
+
+
+def test_a_family_is_recoloured_as_one() -> None:
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (6, 4, 4, 3)).astype(np.uint8)
+    changed, which = recoloured(images, np.array([False, True, False]), np.random.default_rng(3))
+    assert which.tolist() == [False, False, True, True, False, False]
+    assert (changed[[0, 1, 4, 5]] == images[[0, 1, 4, 5]]).all()
+    assert (changed[2:4] != images[2:4]).any()
 
 
 def test_the_same_draw_gives_the_same_tensors() -> None:
