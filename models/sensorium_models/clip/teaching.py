@@ -25,10 +25,10 @@ colour, size or material, who is where), told in the same way. 80 of the 100 pai
 colour; the other 20 were in no picture and no caption. Made by the program itself: no person's data
 is in them."""
 NOTES = """\
-Beside the contrastive loss a linear layer that both towers share reads attributes off the
-embeddings while they learn; it is not part of what is shipped. One training run, one seed: how much
-it varies from run to run was not measured. It knows nothing but this world: its vocabulary is
-closed, and a photograph means nothing to it."""
+Beside the contrastive loss other layers read attributes, pairs and places off the embeddings, and
+attributes off the patches, while it learns (`sensorium_models.clip.drilling`); they are not part of
+what is shipped. One training run, one seed: how much it varies from run to run was not measured. It
+knows nothing but this world: its vocabulary is closed, and a photograph means nothing to it."""
 
 
 def teach(
