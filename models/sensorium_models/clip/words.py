@@ -20,12 +20,16 @@ PHOTOS = ("a photo of ", "an image of ", "a drawing of ")
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Every token, in a fixed order: the special ones, then the words of the world."""
+    """Every token, in a fixed order: special ones, the words of the world, END.
+
+    END is the last, as in the published CLIP. ``transformers`` takes an END of number 2 for a mark
+    of old checkpoints, and then looks for the end of a text at its highest number.
+    """
     nouns = [*SHAPES, "thing"]
     phrases = [*OPENINGS, *PHOTOS, *RELATIONS, *NUMBERS, *COLOURS, *MATERIALS, *SIZES]
     phrases += [*nouns, *(plural(noun) for noun in nouns), "a an the and with on of only . ,"]
     words = dict.fromkeys(word for phrase in phrases for word in phrase.split())
-    return (PAD, START, END, UNKNOWN, *words)
+    return (PAD, START, UNKNOWN, *words, END)
 
 
 def world_tokenizer() -> Any:

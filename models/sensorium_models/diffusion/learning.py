@@ -103,11 +103,13 @@ class DrawingTask:
     name = "diffusion"
     score = "mean"
 
-    def __init__(self, cache: Cache, text_encoder: Any, autoencoder: Any, **sizes: Any) -> None:
+    def __init__(
+        self, cache: Cache, text_encoder: Any, autoencoder: Any, tokenizer: Any = None, **sizes: Any
+    ) -> None:
         self.cache, self.sizes = cache, sizes
         self.text_encoder = text_encoder.eval().requires_grad_(False)
         self.autoencoder = autoencoder.eval().requires_grad_(False)
-        self.tokenizer = small_tokenizer()
+        self.tokenizer = tokenizer or small_tokenizer()
         self.schedule = noise_schedule()
 
     def build(self, seed: int) -> Any:
