@@ -42,7 +42,7 @@ def generate(prompt: str, out: Path, **given: Any) -> None:
         model = TextToImage(
             TextToImageOptions(
                 weights=given["weights"],
-                controlnet=given["controlnet"],
+                controlnet=_controlnet(given),
                 local_only=not given["fetch"],
             )
         )
@@ -79,6 +79,32 @@ def _check(given: dict[str, Any], out: Path) -> None:
             raise BadInput(f"--{name} goes with --control FILE")
     if (given["inpaint"] is None) != (given["mask"] is None):
         raise BadInput("--inpaint FILE and --mask (a phrase or a picture) go together")
+
+
+def _controlnet(given: dict[str, Any]) -> str:
+    """The ControlNet that is named, or the bundled one of the kind, which fits the bundled base."""
+    if given["control"] is None or given["controlnet"]:
+        return str(given["controlnet"])
+    kind = given["kind"] or "canny"
+    if kind == "pose":
+        raise BadInput(
+            "no ControlNet for poses comes with Sensorium, for its world has no bodies: name one"
+            " with --controlnet, and the base it was made for with --weights"
+        )
+    if given["weights"]:
+        raise BadInput(
+            "the bundled ControlNet fits the bundled base alone: name one that was made for"
+            f" {given['weights']} with --controlnet"
+        )
+    from sensorium_models.diffusion.checkpoint import bundled, control_name
+
+    found = bundled(control_name(kind))
+    if not found.is_dir():
+        raise BadInput(
+            f"no ControlNet for {kind} comes with this installation: make one with `sensorium train"
+            f" controlnet --kind {kind}` and name its folder with --controlnet"
+        )
+    return str(found)
 
 
 def _control(given: dict[str, Any]) -> Any:

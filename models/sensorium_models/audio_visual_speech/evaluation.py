@@ -1,4 +1,4 @@
-"""How well a recogniser does in noise, with sound, lips, both, and lips shuffled in time.
+"""How well a recogniser does in noise, with sound, lips, both, and lips of another time.
 
 As Auto-AVSR does (Ma et al., 2023): noise is mixed in at chosen signal-to-noise ratios. Voices,
 faces and the crowd that babbles are of the test split: none was heard or seen in training.
@@ -17,6 +17,7 @@ from torch import Tensor
 from sensorium_models.audio_visual_speech.corpus import POOR, Clip, clips, crowd
 from sensorium_models.audio_visual_speech.espeak import Split
 from sensorium_models.audio_visual_speech.learning import collate
+from sensorium_models.audio_visual_speech.lips import RATE
 from sensorium_models.audio_visual_speech.model import (
     AudioVisualSpeechModel,
     AVSpeechOptions,
@@ -29,7 +30,11 @@ from sensorium_sims.world.noise import mixed, white
 F32 = NDArray[np.float32]
 KINDS = ("babble", "white")
 LEVELS = (10.0, 5.0, 0.0, -5.0, -7.5)
-MODES = ("audio", "lips", "fused", "shuffled")
+MODES = ("audio", "lips", "fused", "shuffled", "late")
+COLUMNS = {"audio": "sound alone", "fused": "sound and lips", "shuffled": "lips shuffled",
+           "late": "lips 0.5 s late"}  # fmt: skip
+"""What is measured at each level of noise; the last two are controls."""
+LATE_S = 0.5
 GAIN, POINT = 4.4, 0.01
 """Targets: effective gain in dB at 0 dB; how much worse fused may be where it is quiet."""
 
@@ -63,9 +68,11 @@ class Tests:
         lips = self.clips[at].takes[0]
         if mode == "shuffled":
             lips = lips[np.random.default_rng([at, 47]).permutation(len(lips))]
+        late = LATE_S if mode == "late" else 0.0
         return {
             "audio": None if mode == "lips" else self.sound(at, kind, level),
             "lips": None if mode == "audio" else lips,
+            "times": [(number + 0.5) / RATE + late for number in range(len(lips))],
         }
 
 
@@ -98,7 +105,7 @@ def measure(
     cells: list[dict[str, Any]] = [_cell("any", None, "lips", alone)]
     for kind, level in [("quiet", None), *((k, v) for k in KINDS for v in LEVELS)]:
         tell(f"{kind}" + ("" if level is None else f" at {level:g} dB"))
-        for mode in ("audio", "fused", "shuffled"):
+        for mode in COLUMNS:
             cells.append(_cell(kind, level, mode, wer(model, tests, mode, kind, level)))
     found: dict[str, Any] = {
         "weights": weights or "bundled", "n": count, "cells": cells,
@@ -172,14 +179,14 @@ def table(found: dict[str, Any]) -> str:
         f"  word error rate; {alone['utterances']} commands, {alone['words']} words; 95 %"
         " intervals by bootstrap over commands",
         f"  lips alone {_shown(alone)}",
-        f"  {'noise':<18}{'sound alone':<24}{'sound and lips':<24}lips shuffled in time",
+        f"  {'noise':<16}" + "".join(f"{name:<22}" for name in COLUMNS.values()).rstrip(),
     ]
     rows = dict.fromkeys((cell["noise"], cell["snr_db"]) for cell in cells if cell is not alone)
     for kind, level in rows:
         name = kind if level is None else f"{kind} {level:g} dB"
         by = {c["mode"]: c for c in cells if (c["noise"], c["snr_db"]) == (kind, level)}
-        shown = [_shown(by[mode]) for mode in ("audio", "fused", "shuffled")]
-        lines.append(f"  {name:<18}{shown[0]:<24}{shown[1]:<24}{shown[2]}")
+        shown = "".join(f"{_shown(by[mode]):<22}" for mode in COLUMNS)
+        lines.append(f"  {name:<16}{shown}".rstrip())
     told = ", ".join(f"{kind} {value:.1f} dB" for kind, value in found["gain_db"].items())
     lines.append(f"  effective gain of lips at 0 dB: {told} (10.0 means 10 or more)")
     lines += [

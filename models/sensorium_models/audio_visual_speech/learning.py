@@ -22,7 +22,7 @@ from sensorium_models.audio_visual_speech.network import (
     moments,
 )
 from sensorium_models.metrics.wer import word_error_rate
-from sensorium_models.training import Draw, Plan
+from sensorium_models.training import Draw, Passes, Plan
 from sensorium_sims.world.noise import mixed, white
 from sensorium_sims.world.pronunciation import COMMAND_WORDS, VISEMES, viseme_of
 from sensorium_sims.world.sampling import Rng
@@ -40,6 +40,12 @@ PHONES: tuple[str, ...] = (
 LETTER_OF = {word: at + 1 for at, word in enumerate(dict.fromkeys(COMMAND_WORDS))}
 WORDS: tuple[str, ...] = tuple(LETTER_OF)
 """The 51 words; in CTC's alphabet the blank comes before them."""
+NO_LIPS, NO_SOUND = 0.2, 0.22
+"""Of how many commands there are no lips, and of how many no sound, in training."""
+GROUP = 5
+"""Batches among which commands are shared out by length."""
+DIM, DARK = 45.0, 130.0
+"""The most noise of a camera in training, in grey levels: at first, and in the end."""
 PAD_S = 0.35
 """The most silence that is put before and after a command."""
 
@@ -48,8 +54,8 @@ def plan(steps: int, seed: int = 0, minutes: float | None = None) -> Plan:
     """How the bundled recogniser was trained."""
     return Plan(
         steps=steps, minutes=minutes, batch=40, learning_rate=2e-3, last_rate=0.02,
-        warm_up=min(150, steps // 5), weight_decay=0.02, betas=(0.9, 0.98), ema=0.995,
-        precision="bfloat16", keep="last", evaluate_every=max(1, min(300, steps // 4)), seed=seed,
+        warm_up=min(150, steps // 5), weight_decay=0.02, betas=(0.9, 0.98), ema=0.996,
+        precision="bfloat16", keep="last", evaluate_every=max(1, min(550, steps // 4)), seed=seed,
     )  # fmt: skip
 
 
@@ -61,10 +67,12 @@ class SpeechTask:
 
     def __init__(
         self, train: Sequence[Clip], crowd: Sequence[F32], validation: Mapping[str, Any],
-        **sizes: int,
+        dark_from: int = 0, **sizes: int,
     ) -> None:  # fmt: skip
         self.train, self.crowd = train, crowd
         self.validation = validation
+        self.dark_from = dark_from
+        """The first batch with cameras in the dark: before, lips are learnt in better light."""
         self.sizes = sizes
 
     def build(self, seed: int) -> AudioVisualSpeech:
@@ -72,43 +80,54 @@ class SpeechTask:
         return AudioVisualSpeech(Sizes(len(WORDS), len(PHONES), **self.sizes))
 
     def batch(self, draw: Draw) -> dict[str, Tensor]:
-        """Commands with noise; of a fifth no sound, of a quarter no lips."""
+        """Commands with noise; of some no sound, of some no lips."""
         rng = draw.rng()
         rows = []
         for number in draw.rows:
             one = self.train[int(number)]
             lips = one.takes[int(rng.integers(len(one.takes)))]
-            rows.append(self._disturbed(one, lips, rng))
+            rows.append(
+                self._disturbed(one, lips, rng, DARK if draw.index >= self.dark_from else DIM)
+            )
         return collate(rows)
 
-    def _disturbed(self, one: Clip, lips: NDArray[np.uint8], rng: Rng) -> dict[str, Any]:
+    def _disturbed(
+        self, one: Clip, lips: NDArray[np.uint8], rng: Rng, noise: float
+    ) -> dict[str, Any]:
         before, after = (int(rng.uniform(0, PAD_S) * RATE) for _ in range(2))
         wave = np.pad(one.samples, (before * STRIDE, after * STRIDE))
         shift = int(rng.integers(-1, 2))  # cameras and microphones are some 10 ms apart
         shown = np.pad(lips, ((before + 1, after + 1), (0, 0), (0, 0)), mode="edge")
-        shown = shown[1 + shift : len(shown) - 1 + shift]
+        filmed = _filmed_worse(shown[1 + shift : len(shown) - 1 + shift], rng, noise)
         wave = self._noisy(wave, rng) * np.float32(10 ** rng.uniform(-1.2, 0.2))
         which = rng.random()
-        light = shown.astype(np.float32) / 255 + rng.normal(0, 0.02)
-        seen = np.full(len(shown), which >= 0.25)
+        light = filmed + rng.normal(0, 0.02)
+        seen = np.full(len(filmed), which >= NO_LIPS)
         if rng.random() < 0.2:  # a hand before the mouth, a glance aside
-            start, long = rng.integers(len(shown)), rng.integers(1, 12)
+            start, long = rng.integers(len(filmed)), rng.integers(1, 12)
             seen[start : start + long] = False
         return {
-            "wave": wave, "lips": light, "seen": seen, "heard": not 0.25 <= which < 0.45,
+            "wave": wave, "lips": light, "seen": seen,
+            "heard": not NO_LIPS <= which < NO_LIPS + NO_SOUND,
             "words": [LETTER_OF[word] for word in one.text.split()],
             "phones": phone_track(one, before, moments(len(wave))),
         }  # fmt: skip
 
     def _noisy(self, wave: F32, rng: Rng) -> F32:
-        if rng.random() < 0.2:
+        if rng.random() < 0.15:
             return wave
-        snr = float(rng.uniform(-10, 15))
-        if rng.random() < 0.4:
+        snr = float(rng.uniform(-10, 13))
+        if rng.random() < 0.3:
             return mixed(wave, white(len(wave), rng), snr)
+        noise = self._babble(len(wave), rng)
+        if rng.random() < 0.5:  # another crowd each time
+            noise = noise + np.float32(rng.uniform(0.2, 1)) * self._babble(len(wave), rng)
+        return mixed(wave, noise, snr)
+
+    def _babble(self, length: int, rng: Rng) -> F32:
         track = self.crowd[int(rng.integers(len(self.crowd)))]
-        start = int(rng.integers(len(track) - len(wave)))
-        return mixed(wave, track[start : start + len(wave)], snr)
+        start = int(rng.integers(len(track) - length))
+        return track[start : start + length]
 
     def losses(self, network: AudioVisualSpeech, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``words`` (CTC) and ``phones`` (cross-entropy of each moment)."""
@@ -118,7 +137,11 @@ class SpeechTask:
         with torch.autocast(words.device.type, enabled=False):
             chances = words.log_softmax(-1).transpose(0, 1)  # (T, B, V + 1)
             ctc = functional.ctc_loss(
-                chances, batch["words"], batch["moments"], batch["count"], zero_infinity=True
+                chances,
+                batch["words"],
+                batch["moments"],
+                batch["count"],
+                zero_infinity=True,
             )
             frames = functional.cross_entropy(
                 phones.flatten(0, 1), batch["phones"].flatten(), ignore_index=-1
@@ -171,6 +194,37 @@ def collate(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         "words": torch.tensor([[*row, *[0] * (most - len(row))] for row in said]),
         "count": torch.tensor([len(row) for row in said]), "phones": torch.from_numpy(phones),
     }  # fmt: skip
+
+
+def _filmed_worse(shown: NDArray[np.uint8], rng: Rng, most: float) -> F32:
+    """Lips from 0 to 1 with noise, lost pictures and a step aside, other ones each time."""
+    lost = rng.random(len(shown)) < rng.uniform(0, 0.35)
+    last = np.maximum.accumulate(np.where(lost, 0, np.arange(len(shown))))
+    moved = np.roll(shown[last], tuple(rng.integers(-1, 2, 2)), (1, 2))
+    if rng.random() < 0.5:
+        moved = moved[:, :, ::-1]
+    noise = rng.standard_normal(moved.shape, dtype=np.float32)
+    noisy = np.asarray(moved, np.float32) / 255 + np.float32(rng.uniform(0, most) / 255) * noise
+    return np.asarray(noisy if most == DIM else noisy.clip(0, 1), np.float32)
+
+
+class Alike:
+    """Batches of commands that are about as long, so that little of them is padding.
+
+    What :class:`~sensorium_models.training.Passes` gives for GROUP batches is shared out by length.
+    """
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self.lengths = np.asarray(lengths)
+        self.passes = Passes(len(self.lengths))
+
+    def take(self, seed: int, start: int, size: int) -> NDArray[np.int64]:
+        """See :class:`~sensorium_models.training.Sampler`; ``start`` is a multiple of ``size``."""
+        group, part = divmod(start // size, GROUP)
+        rows = self.passes.take(seed, group * GROUP * size, GROUP * size)
+        shared = rows[np.argsort(self.lengths[rows], kind="stable")].reshape(GROUP, size)
+        turn = np.random.default_rng([seed, group, 53]).permutation(GROUP)
+        return np.asarray(shared[turn[part]])
 
 
 @torch.no_grad()

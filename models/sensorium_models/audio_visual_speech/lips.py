@@ -1,7 +1,8 @@
 """Lips: where they are in a picture with a face, and which picture shows them at each moment.
 
 The face is found by BlazeFace. Its lips are those of the 468-point face mesh (Kartynnik et al.,
-2019) where that is installed, and else lie around the mouth that BlazeFace itself points at.
+2019); without a mesh they lie around the mouth that BlazeFace itself points at, and where that
+tells nothing (a profile), in the lower third of the face's box.
 """
 
 from __future__ import annotations
@@ -21,9 +22,40 @@ SIDE = 24
 RATE = 25.0
 STALE_S = 0.1
 """A picture stands for moments at most so far away."""
-BELOW, HALF = 0.09, 0.62
-"""Middle and half a side of the square around the lips, in distances between the eyes."""
+HALF = 0.62
+"""Half a side of the square around the lips, in distances between the eyes."""
+BELOW, BELOW_MESH = 0.09, 0.045
+"""Of its middle from BlazeFace's mouth, and from the middle of the mesh's lips."""
+SURE = 0.5
+"""A mesh that is less sure to lie on a face is not gone by."""
 RIGHT_EYE, LEFT_EYE, MOUTH = 0, 1, 3
+MESH_LIPS = (
+    61,
+    146,
+    91,
+    181,
+    84,
+    17,
+    314,
+    405,
+    321,
+    375,
+    291,
+    409,
+    270,
+    269,
+    267,
+    0,
+    37,
+    39,
+    40,
+    185,
+)
+"""The outer rim of the lips, and"""
+MESH_RIGHT_EYE, MESH_LEFT_EYE = (33, 133), (362, 263)
+"""the corners of the eyes, in the mesh's order of points."""
+Place = tuple[float, float, float]
+"""Middle x, y and half a side of a square, in pixels."""
 
 
 class Lips(TypedDict):
@@ -37,27 +69,57 @@ class Lips(TypedDict):
     """Of the face, in [0, 1]."""
 
 
-def region(keypoints: F32) -> tuple[float, float, float]:
-    """Middle x, y and half a side of the square around the lips, from the six keypoints (6, 2)."""
-    eyes = keypoints[LEFT_EYE] - keypoints[RIGHT_EYE]
-    apart = float(np.hypot(*eyes))
-    down = np.array([-eyes[1], eyes[0]]) / max(apart, 1e-6)  # from the eyes to the chin
+def largest(faces: Any) -> int | None:
+    """Which of ``faces`` (a BlazeFace answer) is the largest; None where there is none."""
+    if not faces["scores"]:
+        return None
+    boxes = np.asarray(faces["boxes"], np.float64)
+    return int(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).argmax())
+
+
+def mesh_place(points: F32) -> Place:
+    """Where the lips of a mesh (468, 2) are; the square holds them however wide they open."""
+    rim = points[list(MESH_LIPS)].astype(np.float64)
+    low, high = rim.min(0), rim.max(0)
+    right = points[list(MESH_RIGHT_EYE)].mean(0, dtype=np.float64)
+    left = points[list(MESH_LEFT_EYE)].mean(0, dtype=np.float64)
+    apart, down = _eyes(right, left)
+    x, y = (low + high) / 2 + BELOW_MESH * apart * down
+    return float(x), float(y), max(HALF * apart, 0.55 * float((high - low).max()))
+
+
+def face_place(box: F32, keypoints: F32) -> Place:
+    """Where the lips of a face are by BlazeFace alone: its ``box`` (4,), ``keypoints`` (6, 2)."""
+    x0, y0, x1, y1 = (float(v) for v in box)
+    apart, down = _eyes(keypoints[RIGHT_EYE], keypoints[LEFT_EYE])
     x, y = keypoints[MOUTH] + BELOW * apart * down
+    if apart < 0.2 * (x1 - x0) or not (x0 <= x <= x1 and y0 <= y <= y1 + 0.1 * (y1 - y0)):
+        return (x0 + x1) / 2, y1 - (y1 - y0) / 6, (y1 - y0) / 4  # the lower third
     return float(x), float(y), HALF * apart
 
 
-def lips_of(picture: U8, faces: Any, middle: tuple[float, float] | None = None) -> Lips:
+def _eyes(right: NDArray[Any], left: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+    """How far apart eyes are, and the unit vector from them to the chin."""
+    across = np.asarray(left, np.float64) - right
+    apart = float(np.hypot(*across))
+    return apart, np.array([-across[1], across[0]]) / max(apart, 1e-6)
+
+
+def lips_of(picture: U8, faces: Any, mesh: Any = None) -> Lips:
     """Cut the lips of the largest of ``faces`` (a BlazeFace answer) out of ``picture``.
 
-    ``middle``: of the lips, where something knows it better than BlazeFace.
+    ``mesh``: the answer of :class:`~sensorium_models.vision.facemesh.FaceMesh` for that face.
     """
-    if not faces["scores"]:
+    best = largest(faces)
+    if best is None:
         return {"lips": None, "box": None, "score": 0.0}
-    boxes = np.asarray(faces["boxes"], np.float64)
-    best = int(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).argmax())
-    x, y, half = region(np.asarray(faces["keypoints"][best], np.float32))
-    if middle is not None:
-        x, y = middle
+    if mesh is not None and mesh["score"] >= SURE:
+        x, y, half = mesh_place(np.asarray(mesh["points"], np.float32))
+    else:
+        x, y, half = face_place(
+            np.asarray(faces["boxes"][best], np.float32),
+            np.asarray(faces["keypoints"][best], np.float32),
+        )
     if half < 2:
         return {"lips": None, "box": None, "score": 0.0}
     box = (x - half, y - half, x + half, y + half)

@@ -3,7 +3,8 @@
 The sound goes the way of wav2vec 2.0 (Baevski et al., 2020): strided convolutions over the
 waveform, a convolution for the place in time, a transformer, and a linear layer for CTC (Graves et
 al., 2006). The first of the strided convolutions is not learnt: it is a bank of mel filters, 25 ms
-wide, every 10 ms. In each block the sound attends to the lips, nearest moments first; attending to
+wide, every 10 ms. The lips of a moment are added to its sound as far as a gate that looks at both
+trusts them; then in each block the sound attends to the lips, nearest moments first. Attending to
 nothing is always possible, and all there is without a face.
 
 B items, N samples, T moments of 40 ms, C channels, V words.
@@ -27,6 +28,10 @@ STRIDE = 640
 """Samples a moment: 40 ms, one picture of a camera at 25 a second."""
 RATE = SAMPLE_RATE / STRIDE
 """25 moments a second."""
+SPAN = 5
+"""Pictures that the first layer looks at together."""
+THROATS = (0.86, 0.9, 0.94, 0.97, 1.0, 1.0, 1.03, 1.06, 1.1)
+"""How much longer or shorter a throat training hears a voice with (Jaitly and Hinton, 2013)."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,14 @@ class MelBank(nn.Module):
     """Strided and fixed: waveform (B, N) to logarithmic power of mel bands (B, bands, 4T)."""
 
     bank: Tensor
+    others: Tensor
     window: Tensor
 
     def __init__(self, bands: int) -> None:
         super().__init__()
         self.register_buffer("bank", _mel(bands))
+        others = torch.stack([_mel(bands, warp) for warp in THROATS])
+        self.register_buffer("others", others, persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW))
 
     def forward(self, wave: Tensor) -> Tensor:
@@ -69,14 +77,17 @@ class MelBank(nn.Module):
             padded = functional.pad(wave.float(), (side, side))
             spectrum = torch.stft(padded, WINDOW, HOP, window=self.window, center=False,
                                   return_complex=True)  # fmt: skip
-            power = torch.view_as_real(spectrum).square().sum(-1)  # (B, F, 4T)
-            return (self.bank @ power + 1e-6).log()
+            power = spectrum.real.square() + spectrum.imag.square()  # (B, F, 4T)
+            bank = self.bank
+            if self.training:
+                bank = self.others[torch.randint(len(self.others), (len(wave),))]
+            return (bank @ power + 1e-6).log()
 
 
-def _mel(bands: int) -> Tensor:
-    """(bands, F) triangles, equally wide on the mel scale from 60 Hz to 7.6 kHz."""
+def _mel(bands: int, warp: float = 1.0) -> Tensor:
+    """(bands, F) triangles, equally wide on the mel scale from 60 Hz to 7.6 kHz, times ``warp``."""
     low, high = (2595 * math.log10(1 + hz / 700) for hz in (60.0, 7600.0))
-    edges = 700 * (10 ** (torch.linspace(low, high, bands + 2) / 2595) - 1)
+    edges = 700 * (10 ** (torch.linspace(low, high, bands + 2) / 2595) - 1) * warp
     bins = torch.linspace(0, SAMPLE_RATE / 2, WINDOW // 2 + 1)
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
@@ -123,25 +134,29 @@ def _normed(hidden: Tensor, inside: Tensor, norm: nn.GroupNorm) -> Tensor:
 
 
 def _bands_left(mel: Tensor) -> Tensor:
-    """SpecAugment (Park et al., 2019): a stretch of the bands is not heard."""
-    count = mel.shape[1]
-    wide = torch.randint(0, count // 5, (len(mel), 1))
-    first = (torch.rand(len(mel), 1) * (count - wide)).long()
-    at = torch.arange(count)
-    hidden = (at >= first) & (at < first + wide)
-    return (~hidden[:, :, None]).to(mel)
+    """SpecAugment (Park et al., 2019): a stretch of the bands and one of time are not heard."""
+    kept = torch.ones_like(mel)
+    for axis, most in ((1, mel.shape[1] // 5), (2, 24)):
+        count = mel.shape[axis]
+        wide = torch.randint(0, most, (len(mel), 1))
+        first = (torch.rand(len(mel), 1) * (count - wide)).long()
+        at = torch.arange(count)
+        hidden = (at >= first) & (at < first + wide)
+        kept = kept * (~(hidden[:, :, None] if axis == 1 else hidden[:, None, :])).to(mel)
+    return kept
 
 
 class Seeing(nn.Module):
-    """Lips (B, T, 24, 24) from 0 to 1 to codes (B, T, C): neighbours in time, then in place."""
+    """Lips (B, T, 24, 24) from 0 to 1 to codes (B, T, C): patches of five pictures, then wider."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.stem = nn.Conv3d(1, 16, (5, 3, 3), stride=(1, 2, 2), padding=(2, 1, 1))
-        self.second = nn.Conv2d(16, 48, 3, stride=2, padding=1)
-        self.third = nn.Conv2d(48, 64, 3, stride=2, padding=1)
-        self.flat = nn.Linear(64 * 9, sizes.width)
-        self.along = nn.Conv1d(sizes.width, sizes.width, 5, padding=2)
+        self.stem = nn.Conv2d(SPAN, 32, 6, stride=4, padding=1)
+        self.second = nn.Conv2d(32, 96, 3, stride=2, padding=1)
+        self.flat = nn.Linear(96 * 9, sizes.width)
+        self.along = nn.ModuleList(
+            nn.Conv1d(sizes.width, sizes.width, 5, padding=2) for _ in range(2)
+        )
         self.last = nn.LayerNorm(sizes.width)
 
     def forward(self, lips: Tensor, seen: Tensor, inside: Tensor) -> Tensor:
@@ -152,12 +167,14 @@ class Seeing(nn.Module):
         lips = (lips - (lips * there).sum((1, 2, 3), keepdim=True) / total) * there
         spread = (lips.square().sum((1, 2, 3), keepdim=True) / total).sqrt()
         lips = lips / (spread + 0.02)
-        hidden = functional.gelu(self.stem(lips[:, None]))  # (B, 16, T, 12, 12)
-        hidden = hidden.transpose(1, 2).flatten(0, 1)  # (BT, 16, 12, 12)
-        hidden = functional.gelu(self.second(hidden))
-        hidden = functional.gelu(self.third(hidden)).flatten(1)  # (BT, 64 * 9)
+        around = functional.pad(lips, (0, 0, 0, 0, SPAN // 2, SPAN // 2)).unfold(1, SPAN, 1)
+        around = around.permute(0, 1, 4, 2, 3).flatten(0, 1)  # (BT, 5, 24, 24)
+        hidden = functional.relu(self.stem(around))  # (BT, 32, 6, 6)
+        hidden = functional.relu(self.second(hidden)).flatten(1)  # (BT, 96 * 9)
         codes = functional.gelu(self.flat(hidden)).view(count, length, -1) * inside[:, :, None]
-        codes = codes + functional.gelu(self.along(codes.transpose(1, 2))).transpose(1, 2)
+        for along in self.along:
+            near = functional.gelu(along(codes.transpose(1, 2))).transpose(1, 2)
+            codes = (codes + near) * inside[:, :, None]
         return torch.as_tensor(self.last(codes))
 
 
@@ -212,17 +229,19 @@ class Block(nn.Module):
         self.itself = Attention(sizes)
         self.lips = Attention(sizes, nothing=True)
         self.think = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(sizes.dropout),
-            nn.Linear(4 * width, width),
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width),
         )  # fmt: skip
-        self.drop = nn.Dropout(sizes.dropout)
+        self.drop = nn.Dropout1d(sizes.dropout)  # whole channels: as good here, and far cheaper
 
     def forward(self, codes: Tensor, lips: Tensor, there: Tensor, seen: Tensor) -> Tensor:
         """``there`` and ``seen`` (B, T): moments that are no padding, and those with lips."""
         normed = self.norms[0](codes)
-        codes = codes + self.drop(self.itself(normed, normed, there))
-        codes = codes + self.drop(self.lips(self.norms[1](codes), lips, seen))
-        return torch.as_tensor(codes + self.drop(self.think(self.norms[2](codes))))
+        codes = codes + self._dropped(self.itself(normed, normed, there))
+        codes = codes + self._dropped(self.lips(self.norms[1](codes), lips, seen))
+        return torch.as_tensor(codes + self._dropped(self.think(self.norms[2](codes))))
+
+    def _dropped(self, codes: Tensor) -> Tensor:
+        return torch.as_tensor(self.drop(codes.transpose(1, 2)).transpose(1, 2))
 
 
 class AudioVisualSpeech(nn.Module):
@@ -233,6 +252,8 @@ class AudioVisualSpeech(nn.Module):
         self.sizes = sizes
         self.hearing, self.seeing = Hearing(sizes), Seeing(sizes)
         self.unheard = nn.Parameter(torch.randn(sizes.width) * 0.02)
+        self.trust = nn.Linear(2 * sizes.width, sizes.width)
+        self.look = nn.Linear(sizes.width, sizes.width)
         self.place = nn.Conv1d(sizes.width, sizes.width, 15, padding=7, groups=16)
         self.blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.blocks))
         self.last = nn.LayerNorm(sizes.width)
@@ -251,9 +272,11 @@ class AudioVisualSpeech(nn.Module):
         there = moment < ((length + STRIDE - 1) // STRIDE).clamp_min(1)[:, None]
         codes = self.hearing(wave, length)
         codes = torch.where(heard[:, None, None], codes, self.unheard.to(codes.dtype))
+        looks = self.seeing(lips, seen & there, there)
+        trust = self.trust(torch.cat([codes, looks.to(codes.dtype)], -1)).sigmoid()
+        codes = codes + trust * self.look(looks) * (seen & there)[:, :, None]
         codes = codes * there[:, :, None]
         codes = codes + functional.gelu(self.place(codes.transpose(1, 2))).transpose(1, 2)
-        looks = self.seeing(lips, seen & there, there)
         for block in self.blocks:
             codes = block(codes, looks, there, seen & there)
         codes = self.last(codes)

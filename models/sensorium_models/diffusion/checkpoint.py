@@ -28,6 +28,11 @@ def bundled(name: str = BUNDLED) -> Path:
     return Path(str(files("sensorium_models"))) / "weights" / name
 
 
+def control_name(kind: str) -> str:
+    """The name of the bundled ControlNet of a kind."""
+    return BUNDLED_CONTROL if kind == "canny" else f"{BUNDLED_CONTROL}-{kind}"
+
+
 def load(weights: str = "", *, local_only: bool = True) -> Any:
     """Load a folder or a hub id (the bundled one if empty) as a ``StableDiffusionPipeline``.
 

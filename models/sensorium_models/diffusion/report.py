@@ -86,6 +86,8 @@ def measure_inpainting(
     masks, options = PhraseMasks(), SceneOptions(things=(2, 2), materials=("matte",), gap=0.1)
     overlaps: list[float] = []
     new_right: list[bool] = []
+    asked: list[tuple[str, str]] = []
+    seen: list[Sequence[tuple[str | None, str]]] = []
     kept: list[bool] = []
     untouched: list[bool] = []
     tell(f"inpainting: {count} pictures")
@@ -112,12 +114,27 @@ def measure_inpainting(
         }])[0]["image"]  # fmt: skip
         things = look(drawn)
         found = [(thing.shape, thing.colour) for thing in things]
+        asked.append((shape, colour))
+        seen.append(found)
         new_right.append((shape, colour) in found)
         kept.append((scene.things[1].shape, scene.things[1].colour) in found)
         untouched.append(bool((drawn[~room] == picture.image[~room]).all()))
+    tell(f"the same things drawn plainly: {count} pictures")
+    drawn_plainly = _drawn(model, [article(f"{colour} {shape}") for shape, colour in asked])
+    plainly = [
+        want in [(thing.shape, thing.colour) for thing in look(image)]
+        for want, image in zip(asked, drawn_plainly, strict=True)
+    ]
+    others = [*seen[1:], *seen[:1]]
+    shuffled = np.mean([want in found for want, found in zip(asked, others, strict=True)])
     rows = [
         Row.of("mean IoU of a phrase's mask", mean(overlaps), "target 70 %"),
-        Row.of("new object: shape and colour right", rate(new_right), "target 75 %; chance 1 %"),
+        Row.of(
+            "new object: shape and colour right",
+            rate(new_right),
+            f"target 75 %; prompts shuffled {shuffled:.1%}",
+        ),
+        Row.of("  the same thing drawn plainly", rate(plainly), "what the base can do"),
         Row.of("kept object as it was", rate(kept), "target 100 %"),
         Row.of("outside pixels unchanged to the bit", rate(untouched), "target 100 %"),
     ]

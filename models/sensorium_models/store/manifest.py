@@ -30,6 +30,7 @@ Task: TypeAlias = Literal[
     "fusion",
     "object-detection",
     "face-detection",
+    "face-mesh",
     "ocr",
     "recording",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 
 from sensorium.errors import BadInput, OutputFailed
 from sensorium_agents.commands.generate import generate
+from sensorium_models.diffusion.autoencoding import CHANNELS, small_autoencoder, standardise
+from sensorium_models.diffusion.networks import small_unet
 from sensorium_models.diffusion.teaching import Sizes, learn
 
 
@@ -51,17 +54,25 @@ def test_options_that_go_together_are_asked_for(tmp_path: Path) -> None:
         (["-o", str(tmp_path / "no" / "x.png")], OutputFailed, "there is no folder"),
         (["-o", out, "--kind", "canny"], BadInput, "--kind goes with --control"),
         (["-o", out, "--mask", "the ball"], BadInput, "go together"),
+        (["-o", out, "--control", "p.png", "--kind", "pose"], BadInput, "world has no bodies"),
+        (["-o", out, "--control", "e.png", "--weights", "x"], BadInput, "bundled base alone"),
     ):
         with pytest.raises(error, match=said):
             run("a ring", *words)
 
 
 def test_learning_goes_through_all_parts_and_is_read_when_done(tmp_path: Path) -> None:
-    sizes = Sizes(autoencoder=2, reading=2, unet=2, scenes=120)
+    sizes = Sizes(autoencoder=2, reading=2, unet=2, scenes=80)
     with pytest.MonkeyPatch.context() as patch:
         for module in ("autoencoding", "reading"):
             patch.setattr(f"sensorium_models.diffusion.{module}.VALIDATION", 2)
         patch.setattr("sensorium_models.diffusion.learning.VALIDATION", (("colour", 1),))
+        narrow = partial(small_autoencoder, (8, 8, 16, 16))
+        patch.setattr("sensorium_models.diffusion.autoencoding.small_autoencoder", narrow)
+        few = partial(standardise, pictures=20)
+        patch.setattr("sensorium_models.diffusion.autoencoding.standardise", few)
+        thin = partial(small_unet, CHANNELS, widths=(16, 32))
+        patch.setattr("sensorium_models.diffusion.learning.small_unet", lambda channels: thin())
         told: list[str] = []
         first = learn(tmp_path, sizes, tell=told.append)
         again = learn(tmp_path, sizes)

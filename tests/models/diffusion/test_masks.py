@@ -82,6 +82,15 @@ def test_edges_and_depth_are_taken_out_and_poses_are_given(tmp_path: Path) -> No
         pose_from_file(file, 64, 64)
 
 
+def test_controls_come_out_of_grey_pictures_as_well(tmp_path: Path) -> None:
+    grey = render(SCENE, 64).image.min(axis=2)
+    PIL.Image.fromarray(grey).save(tmp_path / "grey.png")
+    picture = read_picture(tmp_path / "grey.png")
+    assert picture.shape == (64, 64, 3)
+    assert extract(picture, "canny").any()
+    np.testing.assert_array_equal(extract(picture, "depth")[:, :, 0], grey)
+
+
 def test_pictures_that_are_no_8_bit_rgb_are_named(tmp_path: Path) -> None:
     for mode, said in (("RGBA", "alpha channel"), ("I;16", "more than 8 bits")):
         path = tmp_path / f"{mode[:1]}.png"

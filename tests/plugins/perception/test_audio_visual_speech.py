@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sensorium import Image, VirtualClock
-from sensorium.errors import BadInput
+from sensorium import Image, Model, VirtualClock
+from sensorium.errors import BadInput, ModelUnavailable
 from sensorium.events import NS_PER_MS, NS_PER_S
 from sensorium.payloads import Utterance
 from sensorium.testing import run_component
+from sensorium_models.audio_visual_speech.lips import MESH_LEFT_EYE, MESH_LIPS, MESH_RIGHT_EYE
 from sensorium_plugins.perception.audio_visual_speech import AudioVisualSpeech
 from sensorium_plugins.perception.lips import Lips
 
@@ -102,26 +103,71 @@ async def test_what_cannot_be_read_and_what_holds_no_word_gives_nothing() -> Non
     assert len(modalities) == 1
 
 
-async def test_lips_are_cut_out_of_the_largest_face() -> None:
-    def faces(request: dict[str, Any]) -> dict[str, Any]:
-        if not request["image"].any():
-            return {"scores": [], "boxes": np.zeros((0, 4)), "keypoints": np.zeros((0, 6, 2))}
-        small, large = [(x, 10, x + s, 10 + s) for x, s in ((0, 9), (20, 60))]
-        points = np.array([(40, 30), (60, 30), (50, 40), (50, 50), (30, 30), (70, 30)], np.float32)
-        return {
-            "scores": [0.9, 0.8], "boxes": np.array([small, large]),
-            "keypoints": np.stack([points * 0, points]),
-        }  # fmt: skip
+def faces(request: dict[str, Any]) -> dict[str, Any]:
+    """Two faces in a picture that is not black; the second is the larger one."""
+    if not request["image"].any():
+        return {"scores": [], "boxes": np.zeros((0, 4)), "keypoints": np.zeros((0, 6, 2))}
+    small, large = [(x, 10, x + s, 10 + s) for x, s in ((0, 9), (20, 60))]
+    points = np.array([(40, 30), (60, 30), (50, 40), (50, 50), (30, 30), (70, 30)], np.float32)
+    return {
+        "scores": [0.9, 0.8], "boxes": np.array([small, large]),
+        "keypoints": np.stack([points * 0, points]),
+    }  # fmt: skip
 
+
+def mesh(request: dict[str, Any]) -> dict[str, Any]:
+    """Lips 12 pixels below those of :func:`faces`."""
+    assert tuple(request["box"]) == (20, 10, 80, 70)
+    points = np.zeros((468, 2), np.float32)
+    points[list(MESH_RIGHT_EYE)], points[list(MESH_LEFT_EYE)] = (40, 30), (60, 30)
+    points[list(MESH_LIPS)] = (50, 62)
+    return {"points": points, "score": 0.9}
+
+
+class NoMesh(Model[dict[str, Any], dict[str, Any]]):
+    """The weights are not on this machine."""
+
+    def load(self, device: str) -> None:
+        raise ModelUnavailable("face-mesh", "run: sensorium models pull face-mesh")
+
+    def infer(self, batch: Any) -> Any:
+        raise AssertionError("it was not loaded")
+
+
+async def lips_with(models: dict[str, Any], **options: Any) -> Any:
+    """The one picture of lips that comes of one with faces and a black one."""
     picture = np.full((96, 96, 3), 20, np.uint8)
     picture[44:60, 42:58] = 200
-    async with run_component(Lips, models={"face_detection": faces}) as harness:
+    async with run_component(
+        Lips, options=options, models={"face_detection": faces, **models}
+    ) as harness:
         await harness.send("camera/front/image", Image(picture), originating_time=7)
         await harness.send("camera/front/image", Image(picture * 0), originating_time=8)
         await harness.settled()
+        assert not harness.failures
         (found,) = harness.events
     assert found.topic == "vision/lips"
     assert found.originating_time == 7
     assert found.payload.data.shape == (24, 24, 3)
-    assert found.payload.data[12, 12, 0] > 190
-    assert found.payload.data[0, 0, 0] < 60
+    return found.payload.data[..., 0]
+
+
+async def test_lips_are_cut_out_of_the_largest_face() -> None:
+    cut = await lips_with({}, mesh="")
+    assert cut[12, 12] > 190
+    assert cut[0, 0] < 60
+
+
+async def test_the_mesh_says_where_they_are() -> None:
+    cut = await lips_with({"face_mesh": mesh})
+    assert cut[2, 12] > 190  # what lay in the middle
+    assert cut[14, 12] < 60
+
+
+async def test_without_the_weights_of_a_mesh_the_log_says_so_and_lips_are_found(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cut = await lips_with({"face_mesh": NoMesh()})
+    assert cut[12, 12] > 190
+    assert "without a face mesh" in caplog.text
+    assert "models pull face-mesh" in caplog.text
