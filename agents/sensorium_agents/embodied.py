@@ -14,6 +14,10 @@ from sensorium_sims.suite import ENVIRONMENT, settings_for
 PLANNER = "planner"
 """Name of the planner's component."""
 
+SMALL = ("babyai_policy", "avworld_policy", "doom_policy")
+"""Policies whose decision takes no longer than a step of the world. In lockstep the world waits
+for them anyway, so they run on the event loop: a thread would only add two changes of thread."""
+
 
 def compose(
     planner: str,
@@ -27,10 +31,13 @@ def compose(
     Where the planner takes :class:`Senses`, a ``senses`` component joins them for each of the
     environments, less the ``unplugged`` sensors; where it takes the expert's advice, that is
     asked for. In real time (``mode = "free"``) with one environment, a planner that is slow gets
-    the newest senses. ``layers`` lie over all of it. Raises :class:`SettingsError`, and
-    :class:`UnknownName` for a planner that no plugin registered.
+    the newest senses; in lockstep the :data:`SMALL` policies run on the event loop. ``layers`` lie
+    over all of it. Raises :class:`SettingsError`, and :class:`UnknownName` for a planner that no
+    plugin registered.
     """
     composed: Layer = {"components": {}}
+    if environment.get("mode", "lockstep") == "lockstep":
+        composed["models"] = {name: {"placement": "inline"} for name in SMALL}
     components = composed["components"]
     if wants(plugins, planner, Advice):
         components[ENVIRONMENT] = {"options": {"advice": True}}

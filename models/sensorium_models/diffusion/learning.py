@@ -39,7 +39,7 @@ BRIGHTEST = 5.0
 """The signal-to-noise ratio from which on errors count less."""
 UNTOLD = 0.1
 """How often the caption is left out."""
-ALONE_STEPS = 300
+ALONE_STEPS = 2500
 """Steps, at most a fifth of all, that draw one thing only."""
 STEPS = 12_000
 VALIDATION: tuple[tuple[Task, int], ...] = (("colour", 24), ("attribution", 24), ("position", 24))
