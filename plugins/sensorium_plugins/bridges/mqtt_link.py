@@ -145,6 +145,7 @@ class Link:
         while True:
             began = self.clock.now()
             reason = await self._one_connection()
+            _end_if_cancelled()
             if self.failure is not None:
                 return
             if self._lost_since is None:
@@ -188,6 +189,7 @@ class Link:
             group.create_task(self._read(client))
             if self._filters:
                 await self._subscribe(client, self._filters)
+                _end_if_cancelled()
             self._client, self._group = client, group
             self.connections += 1
             self.up.set()
@@ -317,6 +319,17 @@ _links: WeakKeyDictionary[Clock, list[Link]] = WeakKeyDictionary()
 def _forget(link: Link) -> None:
     with contextlib.suppress(KeyError, ValueError):
         _links[link.clock].remove(link)
+
+
+def _end_if_cancelled() -> None:
+    """Raise a cancellation that was lost on the way.
+
+    aiomqtt waits by ``asyncio.wait_for``, which until Python 3.12 returns the broker's answer and
+    forgets the cancellation when both come in one turn of the loop.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _first(group: BaseException) -> BaseException:
