@@ -67,6 +67,7 @@ class Link:
         self._group: asyncio.TaskGroup | None = None
         self._over: asyncio.Future[None] | None = None  # done once this connection is lost
         self._lost_since: str | None = None
+        self._closed = False
         self._scope = TaskScope(self._crashed)
 
     # --- for components -----------------------------------------------------------------------
@@ -135,6 +136,7 @@ class Link:
             self.inbound_owner = ""
         if not self.members:
             _forget(self)
+            self._closed = True
             await self._scope.cancel(2 * self.connection.timeout_s)
 
     # --- the connection's life ----------------------------------------------------------------
@@ -145,7 +147,7 @@ class Link:
         while True:
             began = self.clock.now()
             reason = await self._one_connection()
-            _end_if_cancelled()
+            self._end_if_closed()
             if self.failure is not None:
                 return
             if self._lost_since is None:
@@ -189,7 +191,7 @@ class Link:
             group.create_task(self._read(client))
             if self._filters:
                 await self._subscribe(client, self._filters)
-                _end_if_cancelled()
+            self._end_if_closed()
             self._client, self._group = client, group
             self.connections += 1
             self.up.set()
@@ -267,6 +269,15 @@ class Link:
             timeout=self.connection.keepalive,
         )
 
+    def _end_if_closed(self) -> None:
+        """Take back up a cancellation that was lost on the way.
+
+        aiomqtt waits by ``asyncio.wait_for``, which until Python 3.12 returns the broker's answer
+        and forgets the cancellation when both come in one turn of the loop.
+        """
+        if self._closed:
+            raise asyncio.CancelledError
+
     async def _tell(self, state: str, detail: str) -> None:
         for on_state in tuple(self.members.values()):
             await on_state(state, detail)
@@ -319,17 +330,6 @@ _links: WeakKeyDictionary[Clock, list[Link]] = WeakKeyDictionary()
 def _forget(link: Link) -> None:
     with contextlib.suppress(KeyError, ValueError):
         _links[link.clock].remove(link)
-
-
-def _end_if_cancelled() -> None:
-    """Raise a cancellation that was lost on the way.
-
-    aiomqtt waits by ``asyncio.wait_for``, which until Python 3.12 returns the broker's answer and
-    forgets the cancellation when both come in one turn of the loop.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _first(group: BaseException) -> BaseException:

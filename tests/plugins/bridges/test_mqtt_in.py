@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 
+import aiomqtt
 import numpy as np
 import pytest
 
@@ -115,6 +116,28 @@ async def test_retained_messages_come_or_stay_away(broker, agent, heard):
         await client.publish("left/a", "new", qos=1)
         event = await texts.next()
         assert (event.topic, event.payload.text) == ("mqtt/left/a", "new")
+
+
+async def test_a_session_ends_though_aiomqtt_forgets_its_cancellation(broker, agent, monkeypatch):
+    answered, forgotten = asyncio.Event(), []
+    subscribe = aiomqtt.Client.subscribe
+
+    async def slow(self, *args, **options):
+        codes = await subscribe(self, *args, **options)
+        answered.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:  # as asyncio.wait_for does before Python 3.12
+            forgotten.append(error)
+        return codes
+
+    monkeypatch.setattr(aiomqtt.Client, "subscribe", slow)
+    route = {"topic": "said/#", "format": "text"}
+    async with agent({"mqtt_in": {"connection": broker.connection, "routes": [route]}}) as session:
+        await asyncio.wait_for(answered.wait(), PATIENCE)
+        assert _links[session.clock]
+    assert forgotten
+    assert not _links[session.clock]
 
 
 async def test_what_came_while_away_is_delivered_later(broker, agent, heard):
