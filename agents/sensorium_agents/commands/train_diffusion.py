@@ -12,6 +12,9 @@ from sensorium_agents.commands.systems import on_progress, say, tell, training
 @click.command("diffusion")
 @click.option("--steps", type=click.IntRange(10), help="Of the UNet.  [default: as the recipe]")
 @click.option("--autoencoder-steps", type=click.IntRange(10), help="[default: as the recipe]")
+@click.option("--scenes", type=click.IntRange(32), help="Drawn once.  [default: as the recipe]")
+@click.option("--start", default="", metavar="FOLDER",
+              help="Train on a pipeline's UNet; its other parts stay as they are.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 1000))
 @click.option("--minutes", type=click.FloatRange(0, min_open=True),
               help="The most CPU time of the UNet; the learning rate falls along it.")  # fmt: skip
@@ -25,6 +28,8 @@ from sensorium_agents.commands.systems import on_progress, say, tell, training
 def command(
     steps: int | None,
     autoencoder_steps: int | None,
+    scenes: int | None,
+    start: str,
     seed: int,
     minutes: float | None,
     threads: int,
@@ -41,14 +46,19 @@ def command(
     with training("text to image", "generation,language,vision"):
         import torch
 
-        from sensorium_models.diffusion.learning import STEPS
+        from sensorium_models.diffusion.learning import SCENES, STEPS
         from sensorium_models.diffusion.report import table
         from sensorium_models.diffusion.teaching import AUTOENCODER_STEPS, Sizes, teach
 
         torch.set_num_threads(threads)
         found = teach(
             folder,
-            Sizes(autoencoder=autoencoder_steps or AUTOENCODER_STEPS, unet=steps or STEPS),
+            Sizes(
+                autoencoder=autoencoder_steps or AUTOENCODER_STEPS,
+                unet=steps or STEPS,
+                scenes=scenes or SCENES,
+            ),
+            start=start,
             seed=seed,
             minutes=minutes,
             pictures=pictures,

@@ -13,8 +13,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from sensorium.errors import MissingDependency, ModelUnavailable
+from sensorium.errors import BadInput, MissingDependency, ModelUnavailable
 from sensorium_models.pretrained import first_line, no_progress_bars
+from sensorium_models.store.files import sha256_of
 
 NAME = "text_to_image"
 BUNDLED = "diffusion-world"
@@ -26,6 +27,15 @@ REMEDY = 'Run: pip install "sensorium[generation,language]"'
 def bundled(name: str = BUNDLED) -> Path:
     """The folder of a checkpoint that comes with Sensorium."""
     return Path(str(files("sensorium_models"))) / "weights" / name
+
+
+def base_sha256(base: str = "") -> str:
+    """Of the UNet of a base in a folder (the bundled one if empty)."""
+    folder = Path(base).expanduser() if base else bundled(BUNDLED)
+    files = sorted((folder / "unet").glob("*.safetensors"))
+    if not files:
+        raise BadInput(f"{folder} has no unet/*.safetensors: give the base as a folder")
+    return sha256_of(files[0])
 
 
 def control_name(kind: str) -> str:
@@ -79,6 +89,22 @@ def load_control(weights: str, unet: Any, *, local_only: bool = True) -> Any:
                 f" UNet's {theirs}. Give a ControlNet of the same base model",
             )
     return network.eval().requires_grad_(False)
+
+
+def check_begun(work: Path, now: dict[str, Any]) -> None:
+    """Note what a run in the folder ``work`` begins with; BadInput where it began otherwise."""
+    path = work / "begun.json"
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        other = [f"{k} {before.get(k)!r} -> {now[k]!r}" for k in now if before.get(k) != now[k]]
+        if other:
+            raise BadInput(
+                f"{work} holds a run begun otherwise ({', '.join(other)}): give what it began with"
+                " to go on, or another folder to begin anew"
+            )
+        return
+    work.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(now), encoding="utf-8")
 
 
 def save(folder: Path, parts: Mapping[str, Any], scheduler: Any) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sensorium.errors import BadInput
 from sensorium_models.diffusion import control_learning as learning
-from sensorium_models.diffusion.checkpoint import BUNDLED, bundled, control_name, load, save_control
+from sensorium_models.diffusion.checkpoint import (
+    base_sha256,
+    check_begun,
+    control_name,
+    load,
+    save_control,
+)
 from sensorium_models.diffusion.control_learning import LearntKind
 from sensorium_models.diffusion.control_report import measure_control
 from sensorium_models.diffusion.learning import cached
-from sensorium_models.store.files import sha256_of
 from sensorium_models.training import Fitted, Progress, fit, rows_of, write_card
 
 ABOUT = """\
@@ -47,7 +50,7 @@ def learn(
     """
     pipeline = load(base)
     work = folder / kind
-    _check_begun(work, {"base": base_sha256(base), "kind": kind, "scenes": scenes})
+    check_begun(work, {"base": base_sha256(base), "kind": kind, "scenes": scenes})
     tell(f"{scenes} scenes to latents and {kind}")
     cache = cached(pipeline.vae, work, scenes)
     hints = learning.hints_of(cache.scenes, kind, work)
@@ -93,27 +96,3 @@ def teach(
         packages=("diffusers", "transformers", "safetensors"),
     )
     return found | {"steps": fitted.steps, "spent_s": round(fitted.spent_s, 1)}
-
-
-def base_sha256(base: str = "") -> str:
-    """Of the UNet of a base in a folder (the bundled one if empty)."""
-    folder = Path(base).expanduser() if base else bundled(BUNDLED)
-    files = sorted((folder / "unet").glob("*.safetensors"))
-    if not files:
-        raise BadInput(f"{folder} has no unet/*.safetensors: give the base as a folder")
-    return sha256_of(files[0])
-
-
-def _check_begun(work: Path, now: dict[str, Any]) -> None:
-    path = work / "begun.json"
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        other = [f"{k} {before.get(k)!r} -> {now[k]!r}" for k in now if before.get(k) != now[k]]
-        if other:
-            raise BadInput(
-                f"{work} holds a run begun otherwise ({', '.join(other)}): give what it began with"
-                " to go on, or another folder to begin anew"
-            )
-        return
-    work.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(now), encoding="utf-8")

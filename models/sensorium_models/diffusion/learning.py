@@ -104,16 +104,25 @@ class DrawingTask:
     score = "mean"
 
     def __init__(
-        self, cache: Cache, text_encoder: Any, autoencoder: Any, tokenizer: Any = None, **sizes: Any
+        self,
+        cache: Cache,
+        text_encoder: Any,
+        autoencoder: Any,
+        tokenizer: Any = None,
+        *,
+        start: Any = None,
+        **sizes: Any,
     ) -> None:
-        self.cache, self.sizes = cache, sizes
+        self.cache, self.start, self.sizes = cache, start, sizes
         self.text_encoder = text_encoder.eval().requires_grad_(False)
         self.autoencoder = autoencoder.eval().requires_grad_(False)
         self.tokenizer = tokenizer or small_tokenizer()
         self.schedule = noise_schedule()
 
     def build(self, seed: int) -> Any:
-        """A new UNet of the ``sizes`` of :func:`small_unet`."""
+        """The UNet to start from, or a new one of the ``sizes`` of :func:`small_unet`."""
+        if self.start is not None:
+            return self.start
         return small_unet(CHANNELS, **self.sizes)
 
     def batch(self, draw: Draw) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorium_models.diffusion import autoencoding, learning, reading
-from sensorium_models.diffusion.checkpoint import BUNDLED, save
+from sensorium_models.diffusion.checkpoint import BUNDLED, base_sha256, check_begun, load, save
 from sensorium_models.diffusion.networks import noise_schedule, small_tokenizer
 from sensorium_models.diffusion.report import measure
 from sensorium_models.training import Fitted, Progress, fit, rows_of, write_card
@@ -38,7 +38,7 @@ class Learnt:
     autoencoder: Any
     text_encoder: Any
     unet: Any
-    runs: tuple[Fitted, Fitted, Fitted]
+    runs: tuple[Fitted, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ def learn(
     folder: Path,
     sizes: Sizes,
     *,
+    start: str = "",
     seed: int = 0,
     minutes: float | None = None,
     tell: Callable[[str], None] = lambda line: None,
@@ -62,8 +63,36 @@ def learn(
 ) -> Learnt:
     """Autoencoder, text encoder, UNet, in this order; what was begun in ``folder`` goes on.
 
-    ``minutes`` of CPU time are the most that the UNet takes.
+    With ``start``, a pipeline's folder, the first two are that pipeline's, and its UNet learns on
+    with a new learning rate. ``minutes`` of CPU time are the most that the UNet takes. Raises
+    BadInput for a folder begun from another pipeline.
     """
+    unet, stages = None, None
+    first: tuple[Fitted, ...] = ()
+    if start:
+        check_begun(folder / "unet", {"start": base_sha256(start), "scenes": sizes.scenes})
+        begun = load(start)
+        autoencoder, text_encoder = begun.vae, begun.text_encoder
+        unet = begun.unet.requires_grad_(True)
+    else:
+        autoencoder, text_encoder, *runs = _first_parts(folder, sizes, seed, tell, on_progress)
+        first, stages = tuple(runs), learning.curriculum(sizes.unet)
+    tell(f"{len(first) + 1} of {len(first) + 1}: the UNet; {sizes.scenes} scenes to latents")
+    cache = learning.cached(autoencoder, folder / "unet", sizes.scenes)
+    last = fit(
+        learning.DrawingTask(cache, text_encoder, autoencoder, start=unet),
+        learning.plan(sizes.unet, seed, minutes),
+        folder / "unet",
+        curriculum=stages,
+        on_progress=on_progress,
+    )
+    return Learnt(autoencoder, text_encoder, last.network, (*first, last))
+
+
+def _first_parts(
+    folder: Path, sizes: Sizes, seed: int, tell: Callable[[str], None], on_progress: Any
+) -> tuple[Any, Any, Fitted, Fitted]:
+    """The autoencoder, the text encoder, and how each was learnt."""
     tell("1 of 3: the autoencoder")
     first = fit(
         autoencoding.AutoencoderTask(),
@@ -81,22 +110,20 @@ def learn(
         on_progress=on_progress,
     )
     text_encoder: Any = second.network.encoder
-    tell(f"3 of 3: the UNet; {sizes.scenes} scenes to latents")
-    cache = learning.cached(autoencoder, folder / "unet", sizes.scenes)
-    third = fit(
-        learning.DrawingTask(cache, text_encoder, autoencoder),
-        learning.plan(sizes.unet, seed, minutes),
-        folder / "unet",
-        curriculum=learning.curriculum(sizes.unet),
-        on_progress=on_progress,
-    )
-    return Learnt(autoencoder, text_encoder, third.network, (first, second, third))
+    return autoencoder, text_encoder, first, second
+
+
+def begun_from(start: str) -> str:
+    """What a card says of the pipeline that was learnt on from."""
+    before = base_sha256(start)
+    return f"The training above went on from a pipeline with the UNet sha256 {before}."
 
 
 def teach(
     folder: Path,
     sizes: Sizes,
     *,
+    start: str = "",
     seed: int = 0,
     minutes: float | None = None,
     pictures: int = 60,
@@ -107,7 +134,8 @@ def teach(
 
     The folder then holds ``diffusion-world/`` (the pipeline) and ``diffusion-world.md`` (its card).
     """
-    learnt = learn(folder, sizes, seed=seed, minutes=minutes, tell=tell, on_progress=on_progress)
+    learnt = learn(folder, sizes, start=start, seed=seed, minutes=minutes, tell=tell,
+                   on_progress=on_progress)  # fmt: skip
     saved = folder / BUNDLED
     parts = {
         "unet": learnt.unet,
@@ -118,17 +146,19 @@ def teach(
     save(saved, parts, noise_schedule())
     found = measure(str(saved), pictures, tell=tell)
     spent = "" if minutes is None else f" --minutes {minutes:g}"
+    parts_told = (f" --start {start}" if start else f" --autoencoder-steps {sizes.autoencoder}") + (
+        "" if sizes.scenes == learning.SCENES else f" --scenes {sizes.scenes}"
+    )
     write_card(
         folder / CARD,
         name=BUNDLED,
         about=ABOUT,
-        command=f"sensorium train diffusion --steps {sizes.unet} --autoencoder-steps"
-        f" {sizes.autoencoder} --seed {seed}{spent}",
+        command=f"sensorium train diffusion --steps {sizes.unet}{parts_told} --seed {seed}{spent}",
         data=DATA,
         rows=rows_of(found),
         fitted=learnt.runs,
         files=sorted(saved.rglob("*.safetensors")),
-        notes=NOTES,
+        notes=NOTES if not start else f"{NOTES}\n{begun_from(start)}",
         packages=("diffusers", "transformers", "safetensors"),
     )
     return found | {"spent_s": round(sum(run.spent_s for run in learnt.runs), 1)}

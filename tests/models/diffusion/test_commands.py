@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 from click.testing import CliRunner
 
 from sensorium.errors import BadInput, OutputFailed
 from sensorium_agents.commands.generate import generate
 from sensorium_models.diffusion.autoencoding import CHANNELS, small_autoencoder, standardise
-from sensorium_models.diffusion.networks import small_unet
+from sensorium_models.diffusion.checkpoint import save
+from sensorium_models.diffusion.networks import noise_schedule, small_tokenizer, small_unet
 from sensorium_models.diffusion.teaching import Sizes, learn
 
 
@@ -76,8 +78,30 @@ def test_learning_goes_through_all_parts_and_is_read_when_done(tmp_path: Path) -
         told: list[str] = []
         first = learn(tmp_path, sizes, tell=told.append)
         again = learn(tmp_path, sizes)
+        begun = tmp_path / "begun"
+        save(
+            begun,
+            {
+                "unet": first.unet,
+                "vae": first.autoencoder,
+                "text_encoder": first.text_encoder,
+                "tokenizer": small_tokenizer(),
+            },
+            noise_schedule(),
+        )
+        on = learn(tmp_path / "on", Sizes(unet=3, scenes=80), start=str(begun), tell=told.append)
+        with pytest.raises(BadInput, match=r"begun otherwise \(scenes 80 -> 81\)"):
+            learn(tmp_path / "on", Sizes(unet=3, scenes=81), start=str(begun))
     assert [run.steps for run in first.runs] == [2, 2, 2]
-    assert [line[:6] for line in told] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert [line[:6] for line in told] == ["1 of 3", "2 of 3", "3 of 3", "1 of 1"]
+    assert [run.steps for run in on.runs] == [3]
+    for name, kept in first.autoencoder.state_dict().items():
+        assert torch.equal(on.autoencoder.state_dict()[name], kept.half().float())
+    gap = max(
+        float((one - other).abs().max())
+        for one, other in zip(first.unet.parameters(), on.unet.parameters(), strict=True)
+    )
+    assert 0 < gap < 0.01  # three small steps from where it began
     for before, after in zip(first.runs, again.runs, strict=True):
         assert before.spent_s == after.spent_s
         for one, other in zip(before.network.parameters(), after.network.parameters(), strict=True):
