@@ -27,12 +27,15 @@ def measure(
 ) -> dict[str, Any]:
     """Medians over ``runs`` of the difference per step, in ms, by the clock and by the processor.
 
-    ``settings`` are an agent with one environment, ``policy`` decides as its planner does. Counted
-    is from the first reset to the end of the last episode: not the start of the session, and not
-    making the environment. Raises :class:`SimulationError` when the episodes differ.
+    ``settings`` are an agent with one environment, ``policy`` decides as its planner does. The
+    first episode warms up: counted is from the start of the second to the end of the last, so not
+    the start of the session, not loading the model and not making the environment. Raises
+    :class:`SimulationError` when the episodes differ, ValueError for fewer than two.
     """
     ((_, component),) = environments_of(settings).items()
     environment, episodes = component.options["id"], component.options.get("episodes", 1)
+    if episodes < 2:
+        raise ValueError(f"two episodes at least are needed, the first to warm up, not {episodes}")
     wall, processor, plain, share = [], [], [], []
     steps = 0
     for run in range(runs):
@@ -48,7 +51,7 @@ def measure(
         direct.end()
         if [e.actions for e in played] != [e.actions for e in episode]:
             raise SimulationError(environment, "the bus and a plain loop gave other episodes")
-        steps = sum(e.steps for e in played)
+        steps = sum(e.steps for e in played[1:])
         wall.append((over_bus.wall - direct.wall) / steps * 1000)
         processor.append((over_bus.processor - direct.processor) / steps * 1000)
         plain.append(direct.wall / steps * 1000)
@@ -69,19 +72,20 @@ def measure(
 
 
 class _Span:
-    """Seconds from the first call of ``begin`` to the last of ``end``."""
+    """Seconds from the second call of ``begin`` to the last of ``end``."""
 
     wall = processor = 0.0
 
     def __init__(self) -> None:
-        self._begun: tuple[float, float] | None = None
+        self._calls = 0
+        self._begun = (0.0, 0.0)
 
     def begin(self, event: object = None) -> None:
-        if self._begun is None:
+        self._calls += 1
+        if self._calls == 2:
             self._begun = time.perf_counter(), time.process_time()
 
     def end(self, event: object = None) -> None:
-        assert self._begun is not None
         self.wall = time.perf_counter() - self._begun[0]
         self.processor = time.process_time() - self._begun[1]
 

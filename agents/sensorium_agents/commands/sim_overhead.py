@@ -21,7 +21,8 @@ AGENTS = ("random", "oracle", "policy")
 @click.command()
 @click.argument("environment", metavar="ENV")
 @click.option("--agent", type=click.Choice(AGENTS), default="policy", show_default=True)
-@click.option("--episodes", default=50, show_default=True, type=click.IntRange(1))
+@click.option("--episodes", default=50, show_default=True, type=click.IntRange(2),
+              help="The first one warms up and is not counted.")  # fmt: skip
 @click.option("--runs", default=9, show_default=True, type=click.IntRange(1))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def overhead(environment: str, agent: str, episodes: int, runs: int, as_json: bool) -> None:
