@@ -2,8 +2,10 @@
 
 From the embeddings of a picture and of its caption one layer, shared by the two, reads which
 attributes are there; others read which shape has which colour, size and material, and which is left
-of or above which. The patch in which the centre of a thing lies tells that thing's attributes. The
-layers are no part of what is shipped.
+of or above which. The same layers read single things before they are pooled: off the patch in which
+a thing's centre lies, and off its noun, each embedded as if there were nothing else. Whoever pools
+embeddings of whole things cannot mix up whose colour is whose. The layers are no part of what is
+shipped.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from torch.nn import functional
 
 from sensorium_models.clip.network import PATCH, SIDE
 from sensorium_models.clip.pairs import TOLD, Batch, side_of
+from sensorium_models.clip.words import vocabulary
 from sensorium_sims.world.captions import ORDER, Attribute
 from sensorium_sims.world.render import Picture
+from sensorium_sims.world.sampling import SceneOptions, pairs_of
 from sensorium_sims.world.scene import Scene
-from sensorium_sims.world.vocabulary import COLOURS, MATERIALS, SHAPES, SIZES
+from sensorium_sims.world.vocabulary import COLOURS, MATERIALS, SHAPES, SIZES, plural
 
 VALUES: dict[Attribute, tuple[str, ...]] = {
     "size": SIZES, "material": MATERIALS, "colour": COLOURS, "shape": SHAPES,
@@ -31,8 +35,26 @@ HELD: tuple[Attribute, ...] = ("size", "material", "colour")
 """What a shape is bound to."""
 CUT = SIDE // PATCH
 UNTOLD = -100
-COLOUR = list(VALUES).index("colour")
+COLOUR, SHAPE = list(VALUES).index("colour"), list(VALUES).index("shape")
 assert tuple(VALUES) == ORDER
+_SEEN = set(pairs_of(SceneOptions()))
+PRESENT = 4.0
+"""How much more a pair that is there counts than one that is not."""
+_LEARNT: dict[Attribute, Tensor] = {
+    kind: torch.tensor([
+        [float(kind != "colour" or (shape, value) in _SEEN) for shape in SHAPES]
+        for value in VALUES[kind]
+    ]).flatten()
+    for kind in HELD
+}  # fmt: skip
+"""The pairs that are asked for: what is never seen is not learnt to be absent either."""
+_WORDS = {
+    vocabulary().index(word): (column, value)
+    for column, (kind, names) in enumerate(VALUES.items())
+    for value, name in enumerate(names)
+    for word in ((name, plural(name)) if kind == "shape" else (name,))
+}
+"""Tokens that name a value: its column and place in :data:`VALUES`."""
 
 
 class Bound(nn.Module):
@@ -55,15 +77,14 @@ class Bound(nn.Module):
 
 
 class Drill(nn.Module):
-    """The layers that read embeddings, and patches of ``width`` numbers."""
+    """The layers that read embeddings of ``space`` numbers."""
 
-    def __init__(self, space: int, width: int) -> None:
+    def __init__(self, space: int) -> None:
         super().__init__()
         values = sum(map(len, VALUES.values()))
         self.attributes = nn.Linear(space, values)
         self.bound = nn.ModuleDict({k: Bound(space, len(VALUES[k]), len(SHAPES)) for k in HELD})
         self.placed = Bound(space, 2 * len(SHAPES), len(SHAPES))
-        self.patches = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, values))
 
     def embedded(self, embedded: Tensor, truth: Truth) -> Tensor:
         """The loss of embeddings (N, space), a scalar."""
@@ -72,22 +93,11 @@ class Drill(nn.Module):
             logits = self.bound[kind](embedded).float()
             # Told of a thing without its shape, nothing is bound to one.
             counts = truth.told[:, list(VALUES).index(kind)] * truth.told[:, -1]
-            total = total + shares_loss(logits, truth.pairs[kind], counts) / len(HELD)
+            total = total + bound_loss(logits, truth.pairs[kind], counts, _LEARNT[kind]) / len(HELD)
         placed = self.placed(embedded).float()
         if (truth.placed >= 0).any():
             total = total + functional.cross_entropy(placed, truth.placed, ignore_index=UNTOLD)
         return total
-
-    def looked_at(self, patches: Tensor, spots: Tensor, values: Tensor) -> Tensor:
-        """The loss of patches (N, T, width): those at ``spots`` (M, 2), row and place, tell
-        ``values`` (M, 4)."""
-        logits = self.patches(patches[spots[:, 0], spots[:, 1]]).float()
-        parts = logits.split([len(v) for v in VALUES.values()], 1)
-        losses = [
-            functional.cross_entropy(part, values[:, column], ignore_index=UNTOLD)
-            for column, part in enumerate(parts)
-        ]
-        return torch.stack(losses).mean()
 
 
 @dataclass(frozen=True)
@@ -104,11 +114,11 @@ class Truth:
     """(N,): who is where, or UNTOLD."""
 
 
-def tensors_of(made: Batch, kept: Tensor | None, changed: Tensor) -> dict[str, Tensor]:
-    """All that :func:`truths` needs, and what the patches are asked: ``spots`` (M, 2), row and
-    place among the ``kept`` ones, and ``values`` (M, 4). The colours of ``changed`` rows have no
-    name."""
-    scenes = [picture.scene for picture in made.pictures]
+def tensors_of(made: Batch, kept: Tensor | None, changed: Tensor, ids: Tensor) -> dict[str, Tensor]:
+    """All that :func:`truths` needs, and where single things are and what they are: ``spots``
+    (M, 2), row and place among the ``kept`` patches, with ``values`` (M, 4), and ``nouns`` among
+    the ``ids`` of the captions with ``said``. The colours of ``changed`` rows have no name."""
+    scenes = made.scenes
     there = [
         [float(any(getattr(thing, k) == v for thing in scene.things)) for k in VALUES
          for v in VALUES[k]]
@@ -130,8 +140,12 @@ def tensors_of(made: Batch, kept: Tensor | None, changed: Tensor) -> dict[str, T
                 pairs[row, value, SHAPES.index(thing.shape)] = 1
         found[f"pairs of {kind}"] = pairs.flatten(1)
     spots, values = spots_of(made.pictures, kept)
-    values[changed[spots[:, 0]], COLOUR] = UNTOLD
-    return found | {"spots": spots, "values": values, "changed": changed}
+    if len(spots):
+        values[changed[spots[:, 0]], COLOUR] = UNTOLD
+    nouns, said = nouns_of(ids)
+    return found | {
+        "spots": spots, "values": values, "nouns": nouns, "said": said, "changed": changed,
+    }  # fmt: skip
 
 
 def truths(batch: Mapping[str, Tensor]) -> tuple[Truth, Truth]:
@@ -148,6 +162,34 @@ def truths(batch: Mapping[str, Tensor]) -> tuple[Truth, Truth]:
         torch.where(batch["related"], placed.repeat(count), UNTOLD),
     )
     return Truth(there, shown, pairs, placed), said
+
+
+def bound_loss(logits: Tensor, there: Tensor, counts: Tensor, learnt: Tensor) -> Tensor:
+    """Squared error of (N, K) against the pairs that are there, rows weighted (N,), columns (K,).
+
+    Not a cross-entropy: of one thing, that is content with the sum of what speaks for the colour
+    and what speaks for the shape, and of two things this sum says all that they have and not which
+    has what. A sum cannot be 1 for both together and 0 for each by itself.
+    """
+    weights = (1 + (PRESENT - 1) * there) * learnt
+    error = (weights * (logits - there).square()).sum(1)
+    return (error * counts).sum() / counts.sum().clamp_min(1)
+
+
+def truth_of(values: Tensor) -> Truth:
+    """Of single things with the values (M, 4), each a place in :data:`VALUES` or UNTOLD."""
+    told = (values != UNTOLD).float()
+    each = [
+        functional.one_hot(column.clamp_min(0), len(names)).float() * told[:, at, None]
+        for at, (column, names) in enumerate(zip(values.T, VALUES.values(), strict=True))
+    ]
+    shapes = each[-1]
+    pairs = {
+        kind: (one[:, :, None] * shapes[:, None]).flatten(1)
+        for kind, one in zip(VALUES, each, strict=True)
+        if kind in HELD
+    }
+    return Truth(torch.cat(each, 1), told, pairs, torch.full((len(values),), UNTOLD))
 
 
 def attribute_loss(logits: Tensor, there: Tensor, told: Tensor) -> Tensor:
@@ -186,7 +228,27 @@ def spots_of(pictures: Sequence[Picture], kept: Tensor | None) -> tuple[Tensor, 
                 patch = int(found[0, 0])
             spots.append((row, patch))
             values.append([v.index(getattr(thing, k)) for k, v in VALUES.items()])
-    return torch.tensor(spots), torch.tensor(values)
+    return torch.tensor(spots).reshape(-1, 2), torch.tensor(values).reshape(-1, len(VALUES))
+
+
+def nouns_of(ids: Tensor) -> tuple[Tensor, Tensor]:
+    """(M, 2) row and place of the shapes among the words ``ids`` (N, L), and (M, 4) what each is
+    said to be: its own value and those of the words right before it."""
+    spots: list[tuple[int, int]] = []
+    values: list[list[int]] = []
+    for row, words in enumerate(ids.tolist()):
+        said = [UNTOLD] * len(VALUES)
+        for place, word in enumerate(words):
+            if word not in _WORDS:
+                said = [UNTOLD] * len(VALUES)
+                continue
+            column, value = _WORDS[word]
+            said[column] = value
+            if column == SHAPE:
+                spots.append((row, place))
+                values.append(said)
+                said = [UNTOLD] * len(VALUES)
+    return torch.tensor(spots).reshape(-1, 2), torch.tensor(values).reshape(-1, len(VALUES))
 
 
 def recoloured(

@@ -56,7 +56,7 @@ class Encoder:
 
         def texts(prompts: Sequence[str]) -> Floats:
             tokens = tokenizer(list(prompts), padding=True, return_tensors="pt")
-            found = read(network, tokens["input_ids"], tokens["attention_mask"])
+            found, _ = read(network, tokens["input_ids"], tokens["attention_mask"])
             return np.asarray(functional.normalize(found.float(), dim=-1).numpy())
 
         return cls(_in_parts(images), _in_parts(texts))

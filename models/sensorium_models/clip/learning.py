@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sensorium_models.clip.drilling import Drill, recoloured, tensors_of, truths
-from sensorium_models.clip.network import PATCH, SIDE, read, see, small_clip
+from sensorium_models.clip.drilling import Drill, recoloured, tensors_of, truth_of, truths
+from sensorium_models.clip.network import PATCH, SIDE, of_picture, of_text, read, see, small_clip
 from sensorium_models.clip.pairs import Batch, sample_batch
 from sensorium_models.clip.words import world_tokenizer
 from sensorium_models.training import Curriculum, Draw, Plan, Stage
@@ -29,10 +29,10 @@ HOTTEST = math.log(100)
 NEVER = -1e4
 VALIDATION = 400
 """Pictures of the validation split."""
-STEPS = 6000
+STEPS = 12_000
 RECOLOURED = 0.25
 """Share of families whose channels are exchanged."""
-DRILL, TOGETHER = 0.25, 0.6
+READ, DRILL, TOGETHER = 0.15, 0.2, 0.5
 """Shares of the steps; the rest looks at whole pictures."""
 
 
@@ -47,13 +47,15 @@ def plan(steps: int = STEPS, seed: int = 0, minutes: float | None = None) -> Pla
 
 
 def curriculum(steps: int = STEPS) -> Curriculum:
-    """One thing a picture first, then up to three; patches without things are left out till late.
+    """Captions only, then pictures of one thing, then of up to three; patches without things are
+    left out till late.
 
     One thing fits 25 patches; three fit 40 of the 64.
     """
-    mixed = {"things": (0.25, 0.5, 0.25)}
-    drill, together = max(1, round(DRILL * steps)), max(1, round(TOGETHER * steps))
+    mixed = {"things": (0.15, 0.6, 0.25)}
+    first, drill, together = (max(1, round(share * steps)) for share in (READ, DRILL, TOGETHER))
     return Curriculum([
+        Stage("read", {**mixed, "read": True, "captions": 1}, steps=first),
         Stage("drill", {"things": (1.0, 0.0, 0.0), "keep": 25, "captions": 1}, steps=drill),
         Stage("together", {**mixed, "keep": 40}, steps=together),
         Stage("whole", mixed),
@@ -66,7 +68,7 @@ class Learner(nn.Module):
     def __init__(self, clip: Any) -> None:
         super().__init__()
         self.clip = clip
-        self.drill = Drill(clip.config.projection_dim, clip.config.vision_config.hidden_size)
+        self.drill = Drill(clip.config.projection_dim)
 
 
 def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, true: Tensor) -> Tensor:
@@ -90,8 +92,8 @@ def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, true: Tensor)
 class ClipTask:
     """What the trainer is given: pictures with captions.
 
-    A stage may set ``things`` (the chances of 1, 2 and 3), ``keep`` (patches that are looked at)
-    and ``captions`` (of each picture).
+    A stage may set ``things`` (the chances of 1, 2 and 3), ``keep`` (patches that are looked at),
+    ``captions`` (of each picture) and ``read`` (captions without pictures).
     """
 
     name = "clip"
@@ -112,9 +114,14 @@ class ClipTask:
         rng = draw.rng()
         things = draw.settings.get("things", (0.2, 0.5, 0.3))
         captions = int(draw.settings.get("captions", 2))
-        made = sample_batch(rng, draw.size, things, captions=captions)
+        drawn = "read" not in draw.settings
+        made = sample_batch(rng, draw.size, things, captions=captions, side=SIDE if drawn else 0)
         texts = [caption for said in made.captions for caption in said]
         tokens = self._tokenizer(texts, padding=True, return_tensors="pt")
+        if not drawn:
+            none = torch.zeros(draw.size, dtype=torch.bool)
+            words = {"ids": tokens["input_ids"], "mask": tokens["attention_mask"]}
+            return words | tensors_of(made, None, none, tokens["input_ids"])
         images, changed = recoloured(made.images, rng.random(draw.size // 2) < RECOLOURED, rng)
         kept = None
         if "keep" in draw.settings:
@@ -125,13 +132,20 @@ class ClipTask:
         }  # fmt: skip
         if kept is not None:
             batch["kept"] = kept
-        return batch | tensors_of(made, kept, changed)
+        return batch | tensors_of(made, kept, changed, tokens["input_ids"])
 
     def losses(self, network: Learner, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """``contrast``, and the drill: ``embedded`` (both towers) and ``patches``."""
-        clip = network.clip
+        """``contrast``, and the drill: ``whole`` pictures and captions, and things ``alone``."""
+        clip, drill = network.clip, network.drill
+        texts, words = read(clip, batch["ids"], batch["mask"])
+        shown, told = truths(batch)
+        nouns = batch["nouns"]
+        phrases = of_text(clip, words[nouns[:, 0], nouns[:, 1]])
+        whole_texts = drill.embedded(texts, told)
+        alone_texts = drill.embedded(phrases, truth_of(batch["said"]))
+        if "images" not in batch:
+            return {"whole": whole_texts, "alone": alone_texts}
         images, patches = see(clip, batch["images"], batch.get("kept"))
-        texts = read(clip, batch["ids"], batch["mask"])
         scale = clip.logit_scale.clamp(max=HOTTEST).exp()
         # A recoloured picture has no caption that is true of it.
         whole = ~batch["changed"]
@@ -141,12 +155,12 @@ class ClipTask:
             functional.normalize(texts[captions].float(), dim=-1),
             scale, batch["true"][whole][:, captions],
         )  # fmt: skip
-        seen, said = truths(batch)
-        drill = network.drill
+        spots = batch["spots"]
+        things = of_picture(clip, patches[spots[:, 0], spots[:, 1]])
         return {
             "contrast": contrast,
-            "embedded": drill.embedded(images, seen) + drill.embedded(texts, said),
-            "patches": drill.looked_at(patches, batch["spots"], batch["values"]),
+            "whole": drill.embedded(images, shown) + whole_texts,
+            "alone": drill.embedded(things, truth_of(batch["values"])) + alone_texts,
         }
 
     def validate(self, network: Learner) -> dict[str, float]:

@@ -28,7 +28,7 @@ FLOOR = 2e-3
 
 
 def small_clip(
-    width: int = 128, layers: int = 4, text_width: int = 128, text_layers: int = 2, space: int = 128
+    width: int = 128, layers: int = 4, text_width: int = 128, text_layers: int = 2, space: int = 256
 ) -> Any:
     """A new ``CLIPModel``, drawn from torch's generator; ``space`` is the embeddings' length.
 
@@ -65,7 +65,7 @@ def pixels(images: Tensor) -> Tensor:
 
 def see(model: Any, images: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Embeddings (N, space) of uint8 pictures, not of unit length, and their patches (N, T, width)
-    as the last layer leaves them.
+    as the class token finds them in the last layer.
 
     ``kept`` (N, T) are the patches that are looked at, the others being left out as in Li et al.,
     "Scaling Language-Image Pre-training via Masking", 2023: training takes less time that way.
@@ -75,14 +75,29 @@ def see(model: Any, images: Tensor, kept: Tensor | None = None) -> tuple[Tensor,
     if kept is not None:
         whole = torch.cat([kept.new_zeros(len(kept), 1), kept + 1], 1)
         tokens = tokens.gather(1, whole[:, :, None].expand(-1, -1, tokens.shape[-1]))
-    hidden = vision.encoder(inputs_embeds=vision.pre_layrnorm(tokens)).last_hidden_state
-    embedded: Tensor = model.visual_projection(vision.post_layernorm(hidden[:, 0]))
-    return embedded, hidden[:, 1:]
+    last = before = vision.pre_layrnorm(tokens)
+    for layer in vision.encoder.layers:
+        before, last = last, layer(last, attention_mask=None)
+    return of_picture(model, last[:, 0]), before[:, 1:]
 
 
-def read(model: Any, ids: Tensor, mask: Tensor) -> Tensor:
-    """Embeddings (N, space) of tokens (N, L), not of unit length."""
-    embedded: Tensor = model.get_text_features(ids, mask).pooler_output
+def read(model: Any, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Embeddings (N, space) of tokens (N, L), not of unit length, and the states (N, L, width) of
+    the words as END finds them in the last layer."""
+    found = model.text_model(ids, mask, output_hidden_states=True)
+    embedded: Tensor = model.text_projection(found.pooler_output)
+    return embedded, found.hidden_states[-2]
+
+
+def of_picture(model: Any, states: Tensor) -> Tensor:
+    """(N, width) -> (N, space), as the class token's."""
+    embedded: Tensor = model.visual_projection(model.vision_model.post_layernorm(states))
+    return embedded
+
+
+def of_text(model: Any, states: Tensor) -> Tensor:
+    """(N, width) -> (N, space), as END's."""
+    embedded: Tensor = model.text_projection(model.text_model.final_layer_norm(states))
     return embedded
 
 

@@ -60,7 +60,8 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Batch:
-    """N pictures (N, side, side, 3) uint8, K lists of N captions, and whether each is true.
+    """N scenes, K lists of N captions, and whether each is true; the pictures (N, side, side, 3)
+    uint8, or none.
 
     ``true`` is (N, K * N): of picture i and caption k * N + j. Caption k * N + i is of picture i.
     """
@@ -72,13 +73,17 @@ class Batch:
     """What each caption says of things: a place in :data:`TOLD`."""
     related: tuple[tuple[bool, ...], ...]
     """Whether it says who is where."""
+    scenes: tuple[Scene, ...]
     pictures: tuple[Picture, ...]
 
 
 def sample_batch(
     rng: Rng, count: int, things: Sequence[float], *, captions: int = 2, side: int = 64
 ) -> Batch:
-    """``count`` pictures (an even number) of seen pairs; ``things`` are the chances of 1, 2, 3."""
+    """``count`` scenes (an even number) of seen pairs; ``things`` are the chances of 1, 2, 3.
+
+    With a ``side`` of 0 there are no pictures of them.
+    """
     scenes: list[Scene] = []
     told: list[list[tuple[str, Meaning]]] = [[] for _ in range(captions)]
     for _ in range(count // 2):
@@ -91,13 +96,14 @@ def sample_batch(
             seed = int(rng.integers(2**31))
             told[k] += [tell(np.random.default_rng(seed), one, at) for one in (scene, other)]
     meanings = [meaning for row in told for _, meaning in row]
-    pictures = tuple(render(scene, side) for scene in scenes)
+    pictures = tuple(render(scene, side) for scene in scenes) if side else ()
     return Batch(
-        np.stack([picture.image for picture in pictures]),
+        np.stack([p.image for p in pictures]) if side else np.empty((0, 0, 0, 3), np.uint8),
         tuple(tuple(text for text, _ in row) for row in told),
         truth(scenes, meanings),
         tuple(tuple(meaning.told for _, meaning in row) for row in told),
         tuple(tuple(meaning.side is not None for _, meaning in row) for row in told),
+        tuple(scenes),
         pictures,
     )
 

@@ -10,10 +10,20 @@ import torch
 from torch.nn import functional
 from transformers.models.clip.modeling_clip import image_text_contrastive_loss
 
-from sensorium_models.clip.drilling import UNTOLD, VALUES, attribute_loss, recoloured, truths
+from sensorium_models.clip.drilling import (
+    UNTOLD,
+    VALUES,
+    attribute_loss,
+    bound_loss,
+    nouns_of,
+    recoloured,
+    shares_loss,
+    truths,
+)
 from sensorium_models.clip.learning import ClipTask, contrastive_loss, curriculum, kept_patches
 from sensorium_models.clip.network import see, small_clip
 from sensorium_models.clip.pairs import sample_batch
+from sensorium_models.clip.words import world_tokenizer
 from sensorium_models.training import Draw
 
 
@@ -93,7 +103,7 @@ def test_a_batch_is_learned_by_heart_and_the_temperature_with_it() -> None:
     learner = task.build(0)
     optimiser = torch.optim.AdamW(learner.parameters(), 3e-3)
     scale = learner.clip.logit_scale.item()
-    batch = task.batch(Draw(0, 16, 0, settings=curriculum(100).stages[0].settings))
+    batch = task.batch(Draw(0, 16, 0, settings=curriculum(100).stages[1].settings))
     told = []
     for _ in range(40):
         losses = task.losses(learner, batch)
@@ -101,7 +111,7 @@ def test_a_batch_is_learned_by_heart_and_the_temperature_with_it() -> None:
         sum(losses.values()).backward()  # type: ignore[union-attr]
         optimiser.step()
         told.append({name: loss.item() for name, loss in losses.items()})
-    for name in ("contrast", "embedded", "patches"):
+    for name in ("contrast", "whole", "alone"):
         assert told[-1][name] < 0.5 * told[0][name]
     assert learner.clip.logit_scale.item() != scale
     without = [name for name, p in learner.named_parameters() if p.grad is None]
@@ -120,6 +130,58 @@ def test_the_drill_asks_for_what_is_there_and_of_captions_for_what_they_tell() -
     told = said.placed != UNTOLD
     assert 0 < told.sum() < len(told)
     assert (said.placed[told] == seen.placed.repeat(2)[told]).all()
+
+
+def test_captions_are_read_without_pictures_first() -> None:
+    task = ClipTask(width=32, layers=1, text_width=32, text_layers=1, space=32)
+    learner = task.build(0)
+    first = curriculum(100).stages[0]
+    batch = task.batch(Draw(0, 8, 0, settings=first.settings))
+    assert "images" not in batch
+    losses = task.losses(learner, batch)
+    assert set(losses) == {"whole", "alone"}
+    sum(losses.values()).backward()  # type: ignore[union-attr]
+    for name, weight in learner.clip.named_parameters():
+        assert (weight.grad is not None) == name.startswith("text_"), name
+
+
+def test_a_noun_is_what_the_words_before_it_say() -> None:
+    tokens = world_tokenizer()(
+        ["a small red circle above two striped squares", "a blue thing and a star"],
+        padding=True, return_tensors="pt",
+    )  # fmt: skip
+    spots, values = nouns_of(tokens["input_ids"])
+    said = [
+        [
+            None if at == UNTOLD else names[at]
+            for at, names in zip(row, VALUES.values(), strict=True)
+        ]
+        for row in values.tolist()
+    ]
+    assert spots.tolist() == [[0, 4], [0, 8], [1, 6]]
+    assert said == [
+        ["small", None, "red", "circle"],
+        [None, "striped", None, "square"],
+        [None, None, None, "star"],
+    ]
+
+
+def test_what_speaks_for_colour_and_shape_by_themselves_is_not_enough() -> None:
+    colours, shapes = torch.tensor([5.0, 0, 0]), torch.tensor([5.0, 0, 0])
+    summed = (colours[:, None] + shapes).flatten()[None]
+    pair = torch.zeros(1, 9)
+    pair[0, 0] = 1
+    once, every = torch.ones(1), torch.ones(9)
+    assert shares_loss(summed, pair, once) < 0.05
+    fits = [
+        bound_loss((a * colours[:, None] + b * shapes).flatten()[None] + c, pair, once, every)
+        for a in torch.linspace(0, 0.3, 13)
+        for b in torch.linspace(0, 0.3, 13)
+        for c in torch.linspace(-0.5, 0.2, 15)
+    ]
+    assert min(fits) > 0.5
+    assert bound_loss(pair, pair, once, every) == 0
+    assert bound_loss(1 - pair, pair, once, 1 - every) == 0  # what was never seen is not asked
 
 
 def test_a_family_is_recoloured_as_one() -> None:

@@ -41,7 +41,8 @@ def test_a_text_is_read_to_its_end() -> None:
         padding=True, return_tensors="pt",
     )  # fmt: skip
     with torch.no_grad():
-        ring, moon, star = read(clip, tokens["input_ids"], tokens["attention_mask"])
+        found, _ = read(clip, tokens["input_ids"], tokens["attention_mask"])
+        ring, moon, star = found
     assert not torch.allclose(ring, moon)
     assert not torch.allclose(ring, star)
 
