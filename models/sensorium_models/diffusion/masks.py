@@ -31,6 +31,8 @@ SURE = 0.3
 GROWN = 0.05
 """How far beyond a thing its room goes, as a share of the picture: its shadow goes, too."""
 LEAST_SIDE = 32
+RIM = 2
+"""Pixels on either side of a mask's edge that are to be of one tone."""
 
 
 @dataclass(frozen=True)
@@ -163,3 +165,22 @@ def _diameter(mask: Bool) -> float:
     rows, columns = np.nonzero(mask)
     longest = max(int(np.ptp(rows)), int(np.ptp(columns))) + 1
     return longest / int(max(mask.shape))
+
+
+def blended(old: U8, new: U8, mask: Bool) -> U8:
+    """``old`` with what ``new`` shows in the mask (H, W); outside no bit changes.
+
+    What is new is shifted in each channel so that its rim has the tone of what lies around it: the
+    median of the rim, so that a thing that reaches there counts for little.
+    """
+    import cv2
+
+    plain = mask.astype(np.uint8)
+    kernel = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
+    inner = mask & (cv2.erode(plain, kernel) == 0)
+    outer = ~mask & (cv2.dilate(plain, kernel) > 0)
+    if not inner.any() or not outer.any():
+        return np.where(mask[:, :, None], new, old)
+    shift = np.median(old[outer], axis=0) - np.median(new[inner], axis=0)
+    toned = np.clip(np.rint(new + shift), 0, 255).astype(np.uint8)
+    return np.where(mask[:, :, None], toned, old)

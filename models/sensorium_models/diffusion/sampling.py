@@ -7,6 +7,7 @@ pipeline's own call gives. Classifier-free guidance is Ho and Salimans, 2022; th
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +20,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from sensorium.errors import BadInput
+from sensorium_models.diffusion.masks import blended
 from sensorium_models.vision.images import resize
 
 Sampler = Literal["ddim", "ddpm", "dpm++"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
+CONTEXT = 1.1
+"""Sides of the square around a part that is drawn anew, as a multiple of the part's."""
 DARKEST = -5.1
 """The least half log SNR of DPM-Solver++, as advised for cosine schedules."""
 
@@ -39,6 +43,8 @@ class Control:
 class Inpainting:
     """``image`` (H, W, 3) uint8 and ``mask`` (H, W) bool: what is drawn anew.
 
+    It is drawn as large as the model draws: what :func:`close_up` cuts out of the picture is all
+    that the model sees.
     Each step is taken ``resamples`` times over (Lugmayr et al., "RePaint", 2022), so that what is
     new agrees with what stays.
     """
@@ -87,6 +93,24 @@ def side_of(pipeline: Any) -> int:
 def factor_of(pipeline: Any) -> int:
     """Pixels of the side of one latent."""
     return int(2 ** (len(pipeline.vae.config.block_out_channels) - 1))
+
+
+def close_up(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns of the square around a mask (H, W), :data:`CONTEXT` times as large as it;
+    of the whole picture where no such square lies in it."""
+    whole = slice(0, mask.shape[0]), slice(0, mask.shape[1])
+    if not mask.any():
+        return whole
+    ends = [np.flatnonzero(mask.any(axis))[[0, -1]] + (0, 1) for axis in (1, 0)]
+    side = math.ceil(CONTEXT * max(int(end - start) for start, end in ends))
+    if side > min(mask.shape):
+        return whole
+    starts = [
+        min(max(int(start + end - side) // 2, 0), length - side)
+        for (start, end), length in zip(ends, mask.shape, strict=True)
+    ]
+    rows, columns = (slice(start, start + side) for start in starts)
+    return rows, columns
 
 
 def draw(
@@ -145,9 +169,10 @@ class _Work:
         inpainting = self.wanted.inpainting
         if inpainting is None:
             return image
-        old = inpainting.image
-        new = resize(image, *old.shape[:2])
-        return np.where(inpainting.mask[:, :, None], new, old)
+        rows, columns = close_up(inpainting.mask)
+        new = inpainting.image.copy()
+        new[rows, columns] = resize(image, *new[rows, columns].shape[:2])
+        return blended(inpainting.image, new, inpainting.mask)
 
     # --- one step ------------------------------------------------------------------------------
 
@@ -223,11 +248,13 @@ class _Work:
     def _known(self, inpainting: Inpainting) -> tuple[Tensor, Tensor]:
         """The old picture's latents, and which of them (1, 1, h, w) are to be drawn anew."""
         side = side_of(self.pipeline)
-        image = resize(inpainting.image, side, side)
+        rows, columns = close_up(inpainting.mask)
+        image = resize(inpainting.image[rows, columns], side, side)
         values = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1
         vae = self.pipeline.vae
         latents = vae.encode(values.to(self.device)).latent_dist.mode()
-        mask = resize(inpainting.mask.astype(np.uint8) * 255, side, side) > 0
+        cut = inpainting.mask[rows, columns].astype(np.uint8) * 255
+        mask = resize(cut, side, side) > 0
         whole = torch.from_numpy(mask)[None, None].float()
         # A latent sees a little beyond its own pixels: any pixel of the mask frees it.
         free = functional.max_pool2d(whole, factor_of(self.pipeline)) > 0
