@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from sensorium.errors import BadInput
 from sensorium_models.diffusion.control import extract, pose_from_file
 from sensorium_models.diffusion.files import read_picture
-from sensorium_models.diffusion.masks import PhraseMasks, room_for
+from sensorium_models.diffusion.masks import PhraseMasks, blended, room_for
 from sensorium_models.diffusion.prompts import Named, in_world_words, parse
+from sensorium_models.diffusion.sampling import CONTEXT, close_up
 from sensorium_models.diffusion.scenes import plain
 from sensorium_sims.world.render import render
 from sensorium_sims.world.scene import Scene, Thing
@@ -99,3 +101,33 @@ def test_pictures_that_are_no_8_bit_rgb_are_named(tmp_path: Path) -> None:
             read_picture(path)
     with pytest.raises(BadInput, match="there is no file"):
         read_picture(tmp_path / "none.png")
+
+
+def test_what_is_drawn_anew_is_cut_out_as_a_square() -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[10:20, 30:34] = True
+    rows, columns = close_up(mask)
+    assert rows.stop - rows.start == columns.stop - columns.start == math.ceil(CONTEXT * 10)
+    assert set(range(10, 20)) <= set(range(rows.start, rows.stop))
+    assert set(range(30, 34)) <= set(range(columns.start, columns.stop))
+    mask[:] = False
+    mask[30:40, 52:60] = True  # in the corner
+    rows, columns = close_up(mask)
+    assert (rows.stop, columns.stop) == (40, 60)
+    mask[1:39] = True  # no square of the picture holds it with room around
+    assert close_up(mask) == (slice(0, 40), slice(0, 60))
+    assert close_up(np.zeros((4, 5), bool)) == (slice(0, 4), slice(0, 5))
+
+
+def test_a_new_part_takes_the_tone_around_it_and_nothing_else_changes() -> None:
+    old = np.full((20, 20, 3), (100, 150, 200), np.uint8)
+    new = np.full((20, 20, 3), 180, np.uint8)
+    new[6:14, 9:12] = (250, 20, 20)
+    mask = np.zeros((20, 20), bool)
+    mask[4:14, 4:16] = True
+    made = blended(old, new, mask)
+    assert (made[~mask] == old[~mask]).all()
+    assert (made[5, 5] == old[0, 0]).all()
+    assert (made[8, 10] == (170, 0, 40)).all()
+    assert (blended(old, new, np.ones_like(mask)) == new).all()
+    assert (blended(old, new, np.zeros_like(mask)) == old).all()
