@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -40,6 +41,15 @@ def open_files() -> set[str]:
         except OSError:  # the one that listed the folder
             continue
     return found
+
+
+def pytest_configure() -> None:
+    """Commands under test are interrupted; a shell has its background jobs ignore that, and theirs.
+
+    What is ignored here would be in every child process, too.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
