@@ -63,10 +63,10 @@ def measure(
         "episodes": episodes,
         "steps": steps,
         "runs": runs,
-        "overhead_ms": round(median(wall), 4),
-        "overhead_processor_ms": round(median(processor), 4),
-        "plain_loop_ms": round(median(plain), 4),
-        "overhead_share": round(median(share), 4),
+        "overhead_ms": round(median(wall), 6),
+        "overhead_processor_ms": round(median(processor), 6),
+        "plain_loop_ms": round(median(plain), 6),
+        "overhead_share": round(median(share), 6),
         "versions": versions(),
     }
 
